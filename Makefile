@@ -1,0 +1,110 @@
+# The one set of commands for people, CI and the README. `make` alone explains them.
+# Needs: Linux, python3 >= 3.11 with venv, make; for the local cluster also root (or Docker, for kind).
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CACHE ?= $(or $(GRAPHRUN_CACHE),$(HOME)/.cache/graphrun)
+UV_VERSION := 0.13.8
+UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
+PY := .venv/bin/python
+MEMBERS := core checkpoints operator runner api devcluster
+PYTEST := $(PY) -m pytest
+SOURCES := core checkpoints operator runner api devcluster tests examples scripts
+
+export UV
+
+##@ Try it
+.PHONY: demo
+demo: setup ## A real cluster, the chart, a real workflow: progress, pause, resume, cancel, result
+	@$(PY) -m graphrun_devcluster demo
+
+.PHONY: up
+up: setup ## Bring up the cluster with graphrun installed (again: only what changed)
+	@$(PY) -m graphrun_devcluster up
+
+.PHONY: down
+down: setup ## End the cluster; nothing stays running or mounted, caches stay
+	@$(PY) -m graphrun_devcluster down
+
+.PHONY: env
+env: setup ## Print export lines for the running cluster: eval "$$(make -s env)"
+	@$(PY) -m graphrun_devcluster env
+
+##@ Check it
+.PHONY: test
+test: lint types unit packaging integration e2e ## Everything, in the order of cost
+
+.PHONY: unit
+unit: setup ## Values only: no cluster, no server
+	$(PYTEST) tests/unit
+
+.PHONY: packaging
+packaging: setup ## Charts, images, generated files
+	$(PYTEST) tests/packaging
+
+.PHONY: integration
+integration: setup ## Real control plane, Postgres and S3 server
+	$(PYTEST) tests/integration
+
+.PHONY: e2e
+e2e: setup ## The product by its chart on a real node
+	$(PYTEST) tests/e2e
+
+.PHONY: lint
+lint: setup ## ruff, format, import contracts, unused dependencies
+	@$(PY) -m ruff check $(SOURCES)
+	@$(PY) -m ruff format --check $(SOURCES)
+	@.venv/bin/lint-imports
+	@$(PY) scripts/check_dependencies.py
+
+.PHONY: types
+types: setup ## mypy, strict
+	@$(PY) -m mypy
+
+##@ Change it
+.PHONY: setup
+setup: .venv/.complete ## The virtual environment (made by itself where needed)
+
+.PHONY: fmt
+fmt: setup ## Format and mend what can be mended
+	@$(PY) -m ruff check --fix $(SOURCES)
+	@$(PY) -m ruff format $(SOURCES)
+
+.PHONY: generate
+generate: setup ## Regenerate what is derived: the CRD chart, inline sources of the examples
+	@$(PY) scripts/generate_crds_chart.py
+	@$(PY) scripts/render_examples.py
+
+.PHONY: lock
+lock: $(UV) ## Resolve the dependencies anew into locks/, keeping pins that still fit
+	@scripts/lock.sh
+
+.PHONY: clean
+clean: ## Remove what was made in this folder (caches outside stay)
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+
+# ---------------------------------------------------------------- how the environment is made
+$(UV):
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "graphrun needs python3 >= 3.11 on PATH (Debian: apt-get install python3 python3-venv)"; exit 1; }
+	@python3 -c 'import venv, ensurepip' 2>/dev/null \
+		|| { echo "graphrun needs Python's venv module (Debian: apt-get install python3-venv)"; exit 1; }
+	@echo "installing uv $(UV_VERSION)"
+	@rm -rf $(CACHE)/uv-$(UV_VERSION) && mkdir -p $(CACHE)
+	@python3 -m venv $(CACHE)/uv-$(UV_VERSION)
+	@$(CACHE)/uv-$(UV_VERSION)/bin/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.complete: locks/dev.txt pyproject.toml $(MEMBERS:%=%/pyproject.toml) | $(UV)
+	@echo "preparing .venv"
+	@[ -x $(PY) ] || $(UV) venv -q --python "$$(command -v python3)" .venv
+	@$(UV) pip install -q --python $(PY) --require-hashes -r locks/dev.txt
+	@$(UV) pip install -q --python $(PY) --no-deps $(MEMBERS:%=-e ./%)
+	@touch $@
