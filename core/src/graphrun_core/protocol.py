@@ -19,7 +19,9 @@ MAX_COMMAND_WAIT_SECONDS: Final = 30
 EVENTS_BATCH_SIZE: Final = 50
 EVENTS_BATCH_SECONDS: Final = 0.1
 # An output up to this size (bytes of JSON) is kept in the resource; a larger one goes to object storage.
-OUTPUT_INLINE_BYTES: Final = 2048
+OUTPUT_INLINE_BYTES: Final = 1024
+# The interrupts of an outcome together, in bytes of JSON; their values are cut to fit.
+INTERRUPTS_INLINE_BYTES: Final = 1024
 # An input up to this size (bytes of JSON) may stand in spec.input.
 INPUT_INLINE_BYTES: Final = 65536
 # An outcome's message is cut to this many characters before it is reported.

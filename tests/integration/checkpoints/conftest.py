@@ -1,0 +1,13 @@
+import pytest
+
+from graphrun_checkpoints import MinioStore, StorageConfig
+from support.s3server import s3_server, storage
+
+__all__ = ["s3_server", "storage"]
+
+
+@pytest.fixture
+async def s3_store(storage: StorageConfig):
+    store = MinioStore(storage)
+    yield store
+    await store.aclose()

@@ -1,0 +1,25 @@
+"""LangGraph's own suite for savers, on a real S3 server."""
+
+import uuid
+
+import pytest
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+
+from graphrun_checkpoints import MinioStore, ObjectStoreSaver
+
+BASE = {"put": 17, "put_writes": 10, "get_tuple": 10, "list": 16, "delete_thread": 5}
+
+
+@pytest.mark.timeout(180)
+async def test_all_58_base_tests_pass_on_seaweedfs(s3_server):
+    @checkpointer_test(name="ObjectStoreSaver")
+    async def factory():
+        store = MinioStore(s3_server.storage())
+        async with ObjectStoreSaver(store, prefix=uuid.uuid4().hex) as saver:
+            yield saver
+        await store.aclose()
+
+    report = await validate(factory)
+    failures = [each for result in report.results.values() for each in result.failures or []]
+    assert failures == []
+    assert {name: result.tests_passed for name, result in report.results.items() if result.detected} == BASE

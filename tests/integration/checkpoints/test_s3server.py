@@ -1,0 +1,61 @@
+"""The tests' own S3 server goes away with the tests, however they end."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.waiting import eventually
+
+_TESTS = Path(__file__).parents[2]
+_HOLD = """
+import json, os, pathlib, sys
+from support.s3server import running_server
+with running_server() as server:
+    children = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    print(json.dumps({"endpoint": server.endpoint, "guardian": int(children[0])}), flush=True)
+    sys.stdin.read()
+"""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What a running server has: processes, a folder, sockets beside it."""
+
+    processes: tuple[Path, ...]
+    folder: Path
+    port: str
+
+    async def left(self) -> list[str]:
+        # The server puts its sockets into /tmp whatever the temporary folder is.
+        sockets = Path("/tmp").glob(f"seaweedfs-*-{self.port}.sock")  # noqa: S108, ASYNC240 - a glance, in a test
+        return [str(each) for each in (*self.processes, self.folder, *sockets) if each.exists()]
+
+
+async def test_killed_tests_leave_no_server_and_no_files():
+    traces = _start_and_kill()
+    await eventually(traces.left, lambda seen: not seen, seconds=10, what="nothing is left")
+
+
+def _start_and_kill() -> Traces:
+    """Run a server under a process that stands for pytest, and kill that process."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": str(_TESTS), "PATH": "/usr/bin:/bin", "TMPDIR": tempfile.gettempdir()},
+        text=True,
+    )
+    told = json.loads(holder.stdout.readline())
+    guardian = told["guardian"]
+    server = Path(f"/proc/{guardian}/task/{guardian}/children").read_text().split()[0]
+    folder = Path(f"/proc/{server}/cwd").resolve()
+    assert folder.is_dir()
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    return Traces(
+        (Path(f"/proc/{guardian}"), Path(f"/proc/{server}")), folder, told["endpoint"].rsplit(":", 1)[1]
+    )

@@ -1,0 +1,252 @@
+"""Who may write to a thread, and whose writes count, when processes overlap."""
+
+import asyncio
+
+import pytest
+from langgraph.checkpoint.base import id as id_module
+from langgraph.checkpoint.serde.types import INTERRUPT
+
+from graphrun_checkpoints import (
+    CheckpointReader,
+    FenceLost,
+    MisconfiguredStore,
+    ObjectStoreSaver,
+    SaverOptions,
+)
+from graphrun_checkpoints.testing import MemoryStore
+from support.checkpoints import config, latest, pending, put
+from support.stores import PassingStore
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def store():
+    return MemoryStore()
+
+
+@pytest.fixture
+async def make(store):
+    """Savers as processes: each may be left behind as a zombie."""
+    made = []
+
+    def saver(clock=None, over=None, **options):
+        made.append(ObjectStoreSaver(over or store, options=SaverOptions(clock=clock or Clock(), **options)))
+        return made[-1]
+
+    yield saver
+    for each in made:
+        try:
+            await each.aclose()
+        except FenceLost:
+            continue
+
+
+async def test_a_lower_fence_is_refused(make):
+    await make().aopen("t", fence=7, owner="run")
+    with pytest.raises(FenceLost, match="fence 7"):
+        await make().aopen("t", fence=6, owner="run")
+
+
+async def test_an_equal_fence_of_another_owner_is_refused(make):
+    await make().aopen("t", fence=7, owner="run")
+    with pytest.raises(FenceLost, match="fence 7"):
+        await make().aopen("t", fence=7, owner="other")
+
+
+async def test_an_equal_fence_of_the_same_owner_claims_the_next_epoch(make):
+    first = await make().aopen("t", fence=7, owner="run")
+    second = await make().aopen("t", fence=7, owner="run")
+    assert second.epoch == first.epoch + 1
+
+
+async def test_an_unfenced_opener_wins_and_does_not_lower_the_fence(make):
+    await make().aopen("t", fence=7, owner="run")
+    await make().aopen("t")
+    with pytest.raises(FenceLost):
+        await make().aopen("t", fence=6, owner="run")
+    with pytest.raises(FenceLost):
+        await make().aopen("t", fence=7, owner="other")
+    assert (await make().aopen("t", fence=8, owner="other")).epoch == 3
+
+
+async def test_a_pod_that_froze_before_its_claim_finds_the_higher_fence(make, store):
+    """It lists, freezes, and claims only after its successor did: it competes for the very same epoch."""
+
+    class Freezing(PassingStore):
+        async def put(self, key, data, *, if_none_match=False):
+            if key.endswith("/!") and not self.puts:
+                self.puts.append(key)
+                await make().aopen("t", fence=2, owner="run")
+            await self.inner.put(key, data, if_none_match=if_none_match)
+
+    with pytest.raises(FenceLost, match="fence 2"):
+        await make(over=Freezing(store)).aopen("t", fence=1, owner="run")
+
+
+async def test_claims_in_a_race_are_all_different(make):
+    opened = await asyncio.gather(*(make().aopen("t", fence=1, owner="run") for _ in range(32)))
+    assert sorted(each.epoch for each in opened) == list(range(1, 33))
+
+
+async def test_a_store_without_conditional_puts_is_refused(make, store):
+    class Careless(PassingStore):
+        async def put(self, key, data, *, if_none_match=False):  # noqa: ARG002 - ignored, that is the fault
+            await self.inner.put(key, data)
+
+    with pytest.raises(MisconfiguredStore, match="If-None-Match"):
+        await make(over=Careless(store)).aopen("t", fence=1, owner="run")
+
+
+async def test_a_zombie_is_never_latest_even_with_the_faster_clock(make, monkeypatch):
+    old, new = make(), make()
+    await old.aopen("t", fence=1, owner="run")
+    base = await put(old, config(), x="base")
+    await new.aopen("t", fence=2, owner="run")
+    late = await put(old, base, x="zombie, before the new owner wrote")
+    assert await latest(new) == {"x": "base"}
+    assert await latest(make()) == {"x": "base"}
+
+    monkeypatch.setattr(id_module, "_last_v6_timestamp", None)
+    monkeypatch.setattr(id_module.time, "time_ns", lambda: 1_600_000_000_000_000_000)  # years behind
+    assert await latest(new) == {"x": "base"}  # reading makes ids grow from here
+    mine = await put(new, base, x="new")
+    assert mine["configurable"]["checkpoint_id"] > base["configurable"]["checkpoint_id"]
+    monkeypatch.undo()
+
+    await put(old, late, x="zombie, later")
+    for reader in (new, make()):
+        assert await latest(reader) == {"x": "new"}
+        ids = [each.checkpoint["channel_values"]["x"] async for each in reader.alist(config())]
+        assert ids == ["new", "base"]
+
+
+async def test_a_zombie_in_a_subgraph_is_never_latest(make):
+    old, new = make(), make()
+    await old.aopen("t", fence=1, owner="run")
+    base = await put(old, config(ns="node:1"), x="base")
+    await new.aopen("t", fence=2, owner="run")
+    await put(old, base, x="zombie")
+    assert await latest(make(), ns="node:1") == {"x": "base"}
+
+
+async def test_pending_writes_of_a_zombie_after_the_takeover_do_not_count(make):
+    old, new = make(), make()
+    await old.aopen("t", fence=1, owner="run")
+    base = await put(old, config(), x="base")
+    await old.aput_writes(base, [("x", "in time")], "task-1", "a")
+    await old.aflush()
+    await new.aopen("t", fence=2, owner="run")
+    await old.aput_writes(base, [("x", "late"), (INTERRUPT, "late")], "task-2", "b")
+    await old.aflush()
+    assert await pending(new, base) == ["in time"]
+    await new.aput_writes(base, [("x", "of the new owner")], "task-2", "b")
+    assert await pending(new, base) == ["in time", "of the new owner"]
+    assert await pending(make(), base) == ["in time", "of the new owner"]
+
+
+async def test_a_process_that_was_taken_over_stops_within_the_fence_time(make):
+    clock = Clock()
+    old = make(clock)
+    await old.aopen("t", fence=1, owner="run")
+    base = await put(old, config(), x=1)
+    await make().aopen("t", fence=2, owner="run")
+    clock.now += 14
+    await put(old, base, x=2)
+    clock.now += 2
+    with pytest.raises(FenceLost, match="taken over"):
+        await put(old, base, x=3)
+    with pytest.raises(FenceLost):
+        await old.aput_writes(base, [(INTERRUPT, "x")], "task")
+
+
+async def test_the_claim_is_verified_at_most_once_in_the_fence_time(make, store):
+    clock, counted = Clock(), PassingStore(store)
+    saver = make(clock, over=counted)
+    await saver.aopen("t", fence=1, owner="run")
+    before, base = counted.lists, config()
+    for _ in range(30):
+        base = await put(saver, base, x=1)
+        clock.now += 1
+    assert counted.lists - before == 1
+
+
+async def test_a_background_flush_that_lost_the_fence_fails_the_next_write(make):
+    clock = Clock()
+    old = make(clock)
+    await old.aopen("t", fence=1, owner="run")
+    base = await put(old, config(), x=1)
+    await make().aopen("t", fence=2, owner="run")
+    clock.now += 60
+    await old.aput_writes(base, [("x", 1)], "task")
+    with pytest.raises(FenceLost):
+        await old.aflush()
+    with pytest.raises(FenceLost):
+        await old.aput_writes(base, [("x", 2)], "task")
+
+
+async def test_deleting_a_thread_fences_its_writer_out(make, store):
+    clock = Clock()
+    old = make(clock)
+    await old.aopen("t", fence=1, owner="run")
+    base = await put(old, config(), x=1)
+    await make().adelete_thread("t")
+    assert store.objects == {}
+    clock.now += 60
+    with pytest.raises(FenceLost, match="deleted"):
+        await put(old, base, x=2)
+    assert store.objects == {}
+
+
+async def test_a_thread_made_anew_does_not_remember_old_claims(make):
+    saver = make()
+    for _ in range(2):  # the second reads the claim of the first
+        await saver.aopen("t", fence=5, owner="run")
+    await put(saver, config(), x=1)
+    await saver.adelete_thread("t")
+    assert (await saver.aopen("t", fence=1, owner="another")).epoch == 1
+    assert (await saver.aopen("t", fence=2, owner="another")).epoch == 2
+
+
+async def test_what_earlier_attempts_left_is_known_at_the_claim(make, store):
+    async def attempt(fence, *, checkpoints=False, writes=False, owner="run"):
+        saver = make()
+        inherited = await saver.aopen("t", fence=fence, owner=owner)
+        base = await put(saver, config(), x=fence) if checkpoints else config(id_=known)
+        if writes:
+            await saver.aput_writes(base, [("x", 1)], f"task {fence}")
+            await saver.aflush()
+        return inherited, base["configurable"]["checkpoint_id"]
+
+    known = None
+    first, known = await attempt(1, checkpoints=True, owner="earlier run on the thread")
+    assert not first.holds_checkpoint(owner="run")
+    second, _ = await attempt(2)
+    assert not second.holds_checkpoint(owner="run")
+    third, _ = await attempt(3, writes=True)
+    assert not third.holds_checkpoint(owner="run")
+    assert not third.left_anything(fence=2)
+    fourth, _ = await attempt(4, checkpoints=True)
+    assert not fourth.holds_checkpoint(owner="run")
+    assert fourth.left_anything(fence=3)
+    fifth, _ = await attempt(5)
+    assert fifth.holds_checkpoint(owner="run")
+    assert fifth.holds_checkpoint(owner="earlier run on the thread")
+    assert fifth.fences_that_left_something(owner="run") == (3, 4)
+    seen = await CheckpointReader(store).lineage("t")
+    assert seen.fences_that_left_something(owner="run") == (3, 4)
+    assert seen.epoch == 5
+
+
+async def test_what_a_zombie_stored_after_the_takeover_is_not_held_for_its_own(make):
+    old = make()
+    await old.aopen("t", fence=1, owner="run")
+    await make().aopen("t", fence=2, owner="run")
+    await put(old, config(), x="late")
+    assert not (await make().aopen("t", fence=3, owner="run")).left_anything(fence=1)

@@ -1,0 +1,10 @@
+import pytest
+
+from graphrun_checkpoints.testing import MemoryStore
+from support.store_contract import StoreContract
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def store(self):
+        return MemoryStore()
