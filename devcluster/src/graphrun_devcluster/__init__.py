@@ -1,1 +1,1 @@
-"""graphrun: devcluster."""
+"""A real Kubernetes for trying graphrun and for its tests."""

@@ -1,0 +1,1 @@
+"""The ways to get a cluster, behind one small interface."""
