@@ -35,6 +35,7 @@ REASONS: Final[dict[str, str]] = {
     "GraphError": "A node of the graph raised an error.",
     "LoadFailed": "The graph cannot be imported, is no graph, or cannot be compiled.",
     "IncompatibleRevision": "The stored state does not fit the nodes and channels of the graph.",
+    "CheckpointUnreadable": "A stored checkpoint is damaged, or was written by a newer version of graphrun.",
     "FenceLost": "The attempt lost its claim on the stored state to another writer.",
     "RetriesExhausted": "The attempts allowed by retries.limit are used up.",
     "OutOfMemory": "The attempt's container was killed at its memory limit.",

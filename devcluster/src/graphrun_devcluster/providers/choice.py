@@ -1,11 +1,10 @@
 """Which kind of cluster: ``GRAPHRUN_CLUSTER``, else kind where a Docker engine answers, else local."""
 
 import os
-import shutil
-import subprocess
 from collections.abc import Mapping
 from enum import StrEnum
 
+from graphrun_devcluster.docker import docker_answers
 from graphrun_devcluster.errors import DevClusterError
 from graphrun_devcluster.progress import Progress
 from graphrun_devcluster.providers.current import CurrentCluster
@@ -15,9 +14,6 @@ from graphrun_devcluster.providers.provider import Cluster
 
 DEFAULT_NAME = "graphrun"
 """Name of the cluster when nobody gives one."""
-
-DOCKER_ANSWER_SECONDS = 5
-"""How long a Docker engine may take to say that it is there."""
 
 
 class Provider(StrEnum):
@@ -56,19 +52,4 @@ def choose_provider(wanted: str) -> Provider:
         except ValueError:
             choices = ", ".join(Provider)
             raise DevClusterError(f"GRAPHRUN_CLUSTER={wanted}: choose one of {choices}") from None
-    return Provider.KIND if _docker_answers() else Provider.LOCAL
-
-
-def _docker_answers() -> bool:
-    if not shutil.which("docker"):
-        return False
-    try:
-        done = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"],
-            capture_output=True,
-            timeout=DOCKER_ANSWER_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+    return Provider.KIND if docker_answers() else Provider.LOCAL

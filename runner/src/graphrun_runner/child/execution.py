@@ -1,0 +1,197 @@
+"""One attempt inside the graph process: open the stored state, run the graph on it, judge the end."""
+
+import asyncio
+import sys
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
+from langgraph.types import Command, StateSnapshot
+
+from graphrun_checkpoints import CheckpointError, DurableCheckpoint
+from graphrun_core import events
+from graphrun_core.protocol import Outcome
+from graphrun_runner.child import loading, outcomes
+from graphrun_runner.child.loading import Graph
+from graphrun_runner.child.shape import shape_of
+from graphrun_runner.child.starting import Start, address, decide_start
+from graphrun_runner.child.storage import RunStorage
+from graphrun_runner.child.visits import Emit, Visits, new_event
+
+# The thread and the place in its history are ours to choose.
+_OUR_KEYS = ("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map")
+
+_STREAM_MODES: list[Literal["tasks", "custom", "messages"]] = ["tasks", "custom", "messages"]
+
+
+@dataclass(frozen=True)
+class Drained:
+    """The superstep under way ended and is stored; more remains to be done."""
+
+
+End = Outcome | Drained
+
+
+class Execution:
+    """The attempt that a grant (a protocol.ClaimGrant) describes."""
+
+    def __init__(self, grant: dict[str, Any], control: RunControl, emit: Emit, work_dir: Path) -> None:
+        self._grant, self._control, self._emit, self._work_dir = grant, control, emit, work_dir
+        self._visits = Visits(emit)
+        self._config = self._runnable_config()
+
+    async def run(self) -> End:
+        """Run to the end of the attempt, whatever it is."""
+        try:
+            built = await self._load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code: anything may come out of it
+            _show(error)
+            return outcomes.load_failed(error)
+        try:
+            storage = RunStorage(self._grant, self._on_durable)
+            return await self._run_on(storage, built)
+        except CheckpointError as error:
+            _show(error)
+            return outcomes.storage_error(error)
+
+    async def _load(self) -> Any:  # noqa: ANN401 - a StateGraph or a compiled graph
+        source = self._grant["graph"]
+        loading.lay_out_files(source["files"], self._work_dir)
+        return await loading.build(loading.import_attribute(source["entrypoint"]), self._config)
+
+    async def _run_on(self, storage: RunStorage, built: Any) -> End:  # noqa: ANN401 - as above
+        grant = self._grant
+        try:
+            graph = loading.with_saver(built, storage.saver)
+            shape = shape_of(graph)
+        except Exception as error:  # noqa: BLE001 - compiling runs user code
+            _show(error)
+            return outcomes.load_failed(error)
+        inherited = await storage.saver.aopen(grant["thread"], fence=grant["fence"], owner=grant["owner"])
+        try:
+            given = await storage.read_input()
+        except (loading.LoadFailed, ValueError) as error:
+            return outcomes.load_failed(error)
+        start = decide_start(
+            given,
+            grant["resume"],
+            input_applied=inherited.holds_checkpoint(owner=grant["owner"]),
+            fences_used=frozenset(inherited.fences_that_left_something(owner=grant["owner"])),
+        )
+        self._announce(shape, start)
+        return await self._run_graph(graph, start, storage)
+
+    async def _run_graph(self, graph: Graph, start: Start, storage: RunStorage) -> End:
+        try:
+            call, unclear = await self._call_of(graph, start)
+            if unclear:
+                return outcomes.awaiting_input(
+                    unclear, "several questions are open: give {interrupt id: value}"
+                )
+            await self._stream(graph, call, start.checkpoint_id)
+        except GraphDrained:
+            await storage.aclose()
+            return Drained()
+        except CheckpointError:
+            raise
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - user code: anything may come out of it
+            _show(error)
+            self._visits.graph_failed()
+            with suppress(CheckpointError):  # what is stored serves a retry; what failed is the graph
+                await storage.saver.aflush()
+            return outcomes.graph_error(error) if self._visits.any_started else outcomes.load_failed(error)
+        await storage.saver.aflush()
+        return await self._judge(graph, await graph.aget_state(self._config_at("")), storage)
+
+    async def _call_of(self, graph: Graph, start: Start) -> tuple[Any, StateSnapshot | None]:
+        """What to call the graph with; or the state, where the answer fits several questions."""
+        if start.answer is None:
+            return start.graph_input, None
+        state = await graph.aget_state(self._config_at(start.checkpoint_id))
+        addressed = address(start.answer, [interrupt.id for interrupt in state.interrupts])
+        if addressed is None:
+            return None, state
+        return (Command(resume=addressed) if addressed else None), None
+
+    async def _stream(self, graph: Graph, call: Any, checkpoint_id: str) -> None:  # noqa: ANN401 - input or Command
+        config = self._config_at(checkpoint_id)
+        # With a list of modes and subgraphs, LangGraph yields (namespace, mode, chunk).
+        stream: AsyncIterator[Any] = graph.astream(
+            call,
+            {**config, "callbacks": [self._visits]},
+            context=self._grant["context"] or None,
+            stream_mode=_STREAM_MODES,
+            subgraphs=True,
+            durability=self._grant["durability"],
+            control=self._control,
+        )
+        async for ns, mode, chunk in stream:
+            if mode == "tasks" and "result" in chunk:
+                self._visits.task_ended(chunk)
+            elif mode == "custom":
+                self._visits.custom(ns, chunk)
+            elif mode == "messages":
+                self._visits.message(*chunk)
+
+    async def _judge(self, graph: Graph, state: StateSnapshot, storage: RunStorage) -> Outcome:
+        # Never by `next` alone: it is empty too where tasks have run whose checkpoint is not made yet.
+        if state.tasks or state.next:
+            await storage.aclose()
+            return outcomes.awaiting_input(state)
+        output, reference = await storage.keep_output(_output_of(graph, state.values))
+        await storage.aclose()
+        return outcomes.succeeded(output, reference)
+
+    def _config_at(self, checkpoint_id: str) -> RunnableConfig:
+        place = {"checkpoint_id": checkpoint_id} if checkpoint_id else {}
+        configurable = {**self._config["configurable"], **place}
+        return cast(RunnableConfig, {**self._config, "configurable": configurable})
+
+    def _announce(self, shape: events.GraphShape, start: Start) -> None:
+        if self._grant["attempt"] == 1:
+            self._emit(new_event(events.RUN_STARTED, {"graph": shape}))
+        else:
+            data = {"graph": shape, "checkpoint_id": start.checkpoint_id}
+            self._emit(new_event(events.RUN_RESUMED, data))
+
+    def _on_durable(self, saved: DurableCheckpoint) -> None:
+        data = {
+            "id": saved.id,
+            "ns": saved.ns,
+            "step": saved.step,
+            "source": saved.source,
+            "bytes": saved.bytes,
+        }
+        self._emit(new_event(events.CHECKPOINT_SAVED, data, saved.time))
+
+    def _runnable_config(self) -> dict[str, Any]:
+        given = self._grant["config"]
+        configurable = {
+            key: value
+            for key, value in (given.get("configurable") or {}).items()
+            if key not in _OUR_KEYS and not key.startswith("__pregel")
+        }
+        return {
+            "configurable": {**configurable, "thread_id": self._grant["thread"]},
+            "recursion_limit": given.get("recursionLimit") or 10000,
+            "tags": given.get("tags") or [],
+        }
+
+
+def _output_of(graph: Graph, values: Any) -> Any:  # noqa: ANN401 - the state may be anything
+    """What `ainvoke` would return: of the state's channels those that are output."""
+    wanted = graph.output_channels
+    if isinstance(wanted, str) or not isinstance(values, dict):
+        return values
+    return {name: values[name] for name in wanted if name in values}
+
+
+def _show(error: BaseException) -> None:
+    """The traceback where the user looks first: in the log of the pod."""
+    traceback.print_exception(error, file=sys.stderr)

@@ -1,0 +1,64 @@
+"""Object storage as the grant describes it: the saver, and large inputs and outputs beside it."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from graphrun_checkpoints import Credentials, DurableCheckpoint, MinioStore, ObjectStoreSaver, StorageConfig
+from graphrun_core import protocol, storage_keys
+from graphrun_runner.child.json_form import dump, to_json
+from graphrun_runner.child.loading import LoadFailed
+
+# No superstep starts without its predecessor stored: the graph waits this long for storage, then the attempt ends.
+_RETRY_SECONDS: Final = 600.0
+
+
+class RunStorage:
+    """The storage of one run."""
+
+    def __init__(self, grant: dict[str, Any], on_durable: Callable[[DurableCheckpoint], None]) -> None:
+        access: protocol.StorageAccess = grant["storage"]
+        self._grant, self._prefix = grant, access["prefix"]
+        keys = Credentials(access["accessKey"], access["secretKey"], access["sessionToken"] or None)
+        config = StorageConfig(
+            endpoint=access["endpoint"],
+            bucket=access["bucket"],
+            prefix=access["prefix"],
+            region=access["region"],
+            credentials=keys,
+            retry_seconds=_RETRY_SECONDS,
+        )
+        self._store = MinioStore(config)
+        checkpoints = storage_keys.checkpoint_prefix(self._prefix)
+        self.saver = ObjectStoreSaver(self._store, prefix=checkpoints, on_durable=on_durable)
+
+    async def read_input(self) -> dict[str, Any]:
+        """The run's input, wherever it lies.
+
+        Raises:
+            LoadFailed: the reference leads nowhere, or to no JSON object.
+        """
+        reference = self._grant["inputRef"]
+        if not reference:
+            return self._grant["input"] or {}
+        data = await self._store.get(reference)
+        if data is None:
+            raise LoadFailed(f"inputRef: no object {reference!r} in the bucket")
+        parsed = json.loads(data)
+        if not isinstance(parsed, dict):
+            raise LoadFailed(f"inputRef: {reference!r} must hold a JSON object")
+        return parsed
+
+    async def keep_output(self, values: object) -> tuple[Any, str]:
+        """The output for the outcome: itself where it is small, else None and the key under which it was stored."""
+        data = dump(values)
+        if len(data) <= protocol.OUTPUT_INLINE_BYTES:
+            return to_json(values), ""
+        key = storage_keys.output_key(self._prefix, self._grant["runUID"], self._grant["attempt"])
+        await self._store.put(key, data)
+        return None, key
+
+    async def aclose(self) -> None:
+        """Return when all checkpoints are stored; raises where they cannot be."""
+        await self.saver.aclose()
+        await self._store.aclose()

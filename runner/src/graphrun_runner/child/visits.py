@@ -1,0 +1,166 @@
+"""Visits of nodes as events: started and retrying from LangChain's callbacks, ended from LangGraph's task stream.
+
+LangGraph's own task stream announces tasks without their superstep, before their turn, and says nothing of
+retries; the callback of a task's run has all three.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessageChunk
+from langgraph.constants import TAG_HIDDEN
+from langgraph.errors import GraphBubbleUp
+
+from graphrun_core import events
+from graphrun_core.times import to_rfc3339
+from graphrun_runner import node_progress
+from graphrun_runner.child import outcomes
+from graphrun_runner.child.json_form import cut
+
+# On the run of a task itself, and on nothing inside it.
+_TASK_TAG: Final = "graph:step:"
+_PAYLOAD_BYTES: Final = 32768
+Emit = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class _Visit:
+    node_id: str
+    task_id: str
+    ns: str
+    step: int
+    visit: int
+    run_id: UUID
+    tries: int = 1
+    error: BaseException | None = None  # of the last try, once it has failed
+
+    def event(self, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+        where = {"node_id": self.node_id, "task_id": self.task_id, "ns": self.ns}
+        return {**new_event(kind, data), **where, "step": self.step, "visit": self.visit}
+
+
+class Visits(BaseCallbackHandler):
+    """Follows every task of the graph and its subgraphs. Callbacks come from the event loop and from threads."""
+
+    run_inline = True
+    # Of models it needs nothing: their tokens come by the stream.
+    ignore_llm = True
+    ignore_chat_model = True
+    ignore_retriever = True
+    ignore_custom_event = True
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._lock = threading.Lock()
+        self._open: dict[str, _Visit] = {}  # by task id
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self.any_started = False
+
+    def on_chain_start(
+        self,
+        serialized: dict[str, Any] | None,  # noqa: ARG002 - LangChain's signature
+        inputs: Any,  # noqa: ANN401, ARG002 - a node's input, never looked at
+        *,
+        run_id: UUID,
+        **details: Any,  # noqa: ANN401 - LangChain's signature
+    ) -> None:
+        """A task begins, or begins again."""
+        tags, metadata = details.get("tags") or (), details.get("metadata") or {}
+        if TAG_HIDDEN in tags or not any(tag.startswith(_TASK_TAG) for tag in tags):
+            return
+        ns, _, last = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition("|")
+        node_id, task_id = str(metadata.get("langgraph_node", "")), last.rpartition(":")[2]
+        with self._lock:
+            known = self._open.get(task_id)
+            visit = (
+                self._again(known, run_id) if known else self._first((node_id, task_id, ns), metadata, run_id)
+            )
+        if visit is None:
+            return
+        self.any_started = True
+        if visit.error is None:
+            self._emit(visit.event(events.NODE_STARTED, {}))
+        else:
+            data = {"error": outcomes.describe(visit.error), "attempt": visit.tries}
+            self._emit(visit.event(events.NODE_RETRYING, data))
+
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **details: Any) -> None:  # noqa: ANN401, ARG002
+        """A try of a task failed. Whether it is the last shows when another begins, or the task ends."""
+        if isinstance(error, GraphBubbleUp):
+            return
+        for visit in tuple(self._open.values()):
+            if visit.run_id == run_id:
+                visit.error = error
+
+    def task_ended(self, result: dict[str, Any]) -> None:
+        """A task's result from the stream; its values stay here."""
+        visit = self._open.pop(result["id"], None)
+        if visit is None:  # hidden, or from LangGraph's cache
+            return
+        if result["error"] is not None:
+            self._emit(visit.event(events.NODE_FAILED, {"error": _error_text(visit, result["error"])}))
+        else:
+            data = {"interrupted": True} if result["interrupts"] else {}
+            self._emit(visit.event(events.NODE_COMPLETED, data))
+
+    def graph_failed(self) -> None:
+        """The graph ended by an error: the stream ends before it tells which tasks failed."""
+        for visit in tuple(self._open.values()):
+            if visit.error is not None:
+                self._open.pop(visit.task_id, None)
+                self._emit(visit.event(events.NODE_FAILED, {"error": outcomes.describe(visit.error)}))
+
+    def custom(self, ns: tuple[str, ...], payload: Any) -> None:  # noqa: ANN401 - whatever the node wrote
+        """What a node wrote to the stream writer: its progress, or an event of the user's own."""
+        if isinstance(payload, dict) and node_progress.PAYLOAD_KEY in payload:
+            task_id = str(payload.get("checkpoint_ns", "")).rpartition(":")[2]
+            data = {"progress": payload[node_progress.PAYLOAD_KEY]}
+            self._emit_at(self._open.get(task_id), events.NODE_PROGRESS, data)
+            return
+        here = [visit for visit in tuple(self._open.values()) if visit.ns == "|".join(ns)]
+        data = {"payload": cut(payload, _PAYLOAD_BYTES)}
+        # The stream does not tell which node wrote; where only one runs, it is known all the same.
+        self._emit_at(here[0] if len(here) == 1 else None, events.CUSTOM, data)
+
+    def message(self, chunk: Any, metadata: dict[str, Any]) -> None:  # noqa: ANN401 - a message of any kind
+        """A piece of a model's answer; whole messages are in the state."""
+        if not isinstance(chunk, AIMessageChunk) or not (text := str(chunk.text)):
+            return
+        task_id = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition(":")[2]
+        data = {"text": text, "message_id": chunk.id}
+        self._emit_at(self._open.get(task_id), events.TOKEN, data)
+
+    def _emit_at(self, visit: _Visit | None, kind: str, data: dict[str, Any]) -> None:
+        self._emit(visit.event(kind, data) if visit else new_event(kind, data))
+
+    def _first(self, where: tuple[str, str, str], metadata: dict[str, Any], run_id: UUID) -> _Visit:
+        node_id, task_id, ns = where
+        path = "|".join(part.partition(":")[0] for part in ns.split("|"))
+        self._counts[path, node_id] += 1
+        step = int(metadata.get("langgraph_step", 0))
+        visit = _Visit(node_id, task_id, ns, step, self._counts[path, node_id], run_id)
+        self._open[task_id] = visit
+        return visit
+
+    def _again(self, visit: _Visit, run_id: UUID) -> _Visit | None:
+        if visit.error is None:  # a run inside the task's own, not another try
+            return None
+        visit.tries, visit.run_id = visit.tries + 1, run_id
+        return visit
+
+
+def new_event(kind: str, data: dict[str, Any], at: datetime | None = None) -> dict[str, Any]:
+    """An event of now, or of `at`."""
+    return {"type": kind, "at": to_rfc3339(at or datetime.now(UTC)), "data": data}
+
+
+def _error_text(visit: _Visit, error: object) -> str:
+    if visit.error is not None:
+        return outcomes.describe(visit.error)
+    return outcomes.describe(error) if isinstance(error, BaseException) else str(error)

@@ -1,0 +1,80 @@
+"""The life of this pod's attempt: claim, watch, report."""
+
+import os
+import threading
+import time
+from typing import Final
+
+from graphrun_core import phases, protocol
+from graphrun_runner.supervisor import conclusion, report
+from graphrun_runner.supervisor.api_client import ApiClient
+from graphrun_runner.supervisor.attempt import Attempt
+from graphrun_runner.supervisor.claim import Claim, claim_attempt
+from graphrun_runner.supervisor.conclusion import Conclusion
+from graphrun_runner.supervisor.course import WHY_SUPERSEDED
+from graphrun_runner.supervisor.graph_process import GraphProcess
+from graphrun_runner.supervisor.mailbox import CHILD_CHANGED, CLAIM, NOTHING, TERMINATED, Mailbox
+from graphrun_runner.supervisor.settings import Settings
+from graphrun_runner.supervisor.voice import say
+
+_IDLE_SECONDS: Final = 3600.0
+# A claim under way when SIGTERM comes has this long to be answered: if it is granted, the end must be reported.
+_LAST_ANSWER_SECONDS: Final = 1.0
+
+
+def run_attempt(settings: Settings, process: GraphProcess, box: Mailbox) -> int:
+    """Claim, run, report. Returns the container's exit code."""
+    os.makedirs(settings.work_dir, exist_ok=True)
+    claim, terminated = _claim(settings, process, box)
+    if claim.grant is None:
+        process.end_all()
+        say("nothing was run", exit_code=claim.exit_code, reason=claim.message)
+        end = conclusion.without_claim(claim.exit_code, claim.message)
+        report.write_termination_message(settings.termination_log, end)
+        return end.exit_code
+    attempt = Attempt(settings, claim.grant, process, box)
+    seen = attempt.run(hand_over=not terminated)
+    end = conclusion.conclude(attempt.route, seen)
+    return _finish(settings, attempt, end)
+
+
+def _claim(settings: Settings, process: GraphProcess, box: Mailbox) -> tuple[Claim, bool]:
+    """The claim, and whether SIGTERM came meanwhile."""
+    halt = threading.Event()
+
+    def work() -> None:
+        client = ApiClient(settings.api_url, settings.token_file)
+        box.put(CLAIM, claim_attempt(client, patience=settings.start_seconds, halt=halt))
+        client.close()
+
+    threading.Thread(target=work, name="claim", daemon=True).start()
+    deadline = time.monotonic() + _IDLE_SECONDS
+    while True:
+        news = box.get(deadline - time.monotonic())
+        if news.kind == CLAIM:
+            return news.payload, halt.is_set()
+        if news.kind == CHILD_CHANGED:
+            process.reap()
+        elif news.kind == TERMINATED and not halt.is_set():
+            halt.set()
+            deadline = time.monotonic() + _LAST_ANSWER_SECONDS
+        elif news.kind == NOTHING and halt.is_set():
+            message = "the pod was stopped while its claim was under way"
+            return Claim(None, protocol.EXIT_INTERRUPTED, message), True
+
+
+def _finish(settings: Settings, attempt: Attempt, end: Conclusion) -> int:
+    say("the attempt has ended", exit_code=end.exit_code, reason=end.reason, details=end.message)
+    report.write_termination_message(settings.termination_log, end)
+    if attempt.route.stop_why == WHY_SUPERSEDED:
+        return end.exit_code  # the API has said that it takes no more from this pod
+    hurried = attempt.route.evicted or attempt.route.wanted == phases.STATE_CANCELLED
+    if not attempt.sender.flush(report.HURRIED_FLUSH_SECONDS if hurried else report.FLUSH_SECONDS):
+        say("not every event could be sent")
+    client = ApiClient(settings.api_url, settings.token_file)
+    patience = report.HURRIED_REPORT_SECONDS if hurried else report.REPORT_SECONDS
+    if report.report_end(client, end, attempt.reader.checkpoint, patience=patience):
+        return end.exit_code
+    lost = conclusion.superseded()
+    report.write_termination_message(settings.termination_log, lost)
+    return lost.exit_code
