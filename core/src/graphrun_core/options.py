@@ -1,5 +1,6 @@
 """What applies to a run: its own overrides, else its Workflow's defaults, else the product's."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from graphrun_core.resources import RunOptions
@@ -23,10 +24,22 @@ _MERGED: Final = {"timeouts", "retries", "pause", "resources"}
 def effective_options(workflow_defaults: RunOptions, run: RunOptions) -> RunOptions:
     """Merge field by field; an explicit null in a run ("no limit") beats its Workflow's number."""
     merged = dict(PRODUCT_DEFAULTS)
-    for layer in (workflow_defaults.to_manifest(), run.to_manifest()):
+    layers = (workflow_defaults.to_manifest(), run.to_manifest())
+    merged["resources"] = _yielding_requests(merged["resources"], layers)
+    for layer in layers:
         for name, value in layer.items():
             merged[name] = _overlay(merged[name], value) if name in _MERGED else value
     return RunOptions.model_validate(merged)
+
+
+def _yielding_requests(resources: dict[str, Any], layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The product requests nothing of what a person limits: our request could exceed that limit, which no cluster takes.
+
+    Kubernetes then takes the limit as the request, as it does for every pod that gives a limit alone.
+    """
+    limited = {name for layer in layers for name in layer.get("resources", {}).get("limits", {})}
+    requests = {name: amount for name, amount in resources["requests"].items() if name not in limited}
+    return {**resources, "requests": requests}
 
 
 def _overlay(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

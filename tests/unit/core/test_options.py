@@ -32,11 +32,16 @@ def test_an_explicit_null_in_the_run_lifts_the_workflows_limit() -> None:
 
 
 def test_resource_amounts_merge_by_name() -> None:
-    options = merged({"resources": {"limits": {"memory": "2Gi"}}}, {"resources": {"limits": {"cpu": "1"}}})
+    options = merged({"resources": {"limits": {"gpu": "2"}}}, {"resources": {"requests": {"cpu": "1"}}})
     assert options["resources"] == {
-        "requests": {"cpu": "100m", "memory": "256Mi"},
-        "limits": {"memory": "2Gi", "cpu": "1"},
+        "requests": {"cpu": "1", "memory": "256Mi"},
+        "limits": {"memory": "1Gi", "gpu": "2"},
     }
+
+
+def test_the_products_request_yields_to_a_persons_limit() -> None:
+    options = merged({"resources": {"limits": {"memory": "64Mi"}}}, {})
+    assert options["resources"] == {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi"}}
 
 
 def test_placement_is_replaced_whole() -> None:

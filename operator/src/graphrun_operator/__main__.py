@@ -1,0 +1,123 @@
+"""The operator's start: everything is built and wired here, and ends together.
+
+The process ends when Kopf does, when the queue does, or on SIGTERM: passes under way are dropped where they stand,
+and whoever starts next goes on from what the cluster shows.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Final
+
+import kopf
+from prometheus_client import start_http_server
+
+from graphrun_core.errors import SettingsInvalid
+from graphrun_core.settings import read_settings
+from graphrun_operator.apply import Applier
+from graphrun_operator.cache import Cache
+from graphrun_operator.cluster import ApiServer, connect
+from graphrun_operator.handlers import build_registry, build_settings
+from graphrun_operator.health import judge_health, serve_health
+from graphrun_operator.logs import configure_logging
+from graphrun_operator.manifests.job import RunnerDefaults
+from graphrun_operator.metrics import Metrics
+from graphrun_operator.observe import Observer
+from graphrun_operator.queue import KeyedQueue
+from graphrun_operator.reconcile import Reconciler
+from graphrun_operator.resync import Resync
+from graphrun_operator.revisions import RevisionStore
+from graphrun_operator.settings import Settings
+from graphrun_operator.sweep import Sweep
+
+log = logging.getLogger("graphrun_operator")
+
+# Runs worked on at once; a pass is a few requests of some milliseconds.
+_WORKERS: Final = 16
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC)
+
+
+async def serve(settings: Settings, cluster: ApiServer) -> None:
+    """Run until SIGTERM, or until one of the parts ends."""
+    metrics, cache, revisions = Metrics(), Cache(), RevisionStore(cluster)
+    defaults = RunnerDefaults(
+        settings.runner_image, settings.runner_image_pull_policy, settings.runner_api_url
+    )
+    observer = Observer(cluster, cache, revisions, _clock)
+    applier = Applier(cluster, cache, revisions, defaults, metrics)
+    reconciler = Reconciler(observer, applier, metrics)
+    queue = KeyedQueue(reconciler.reconcile, workers=_WORKERS, jitter=random.random)
+    metrics.queued.set_function(lambda: len(queue))
+    resync = Resync(cluster, cache, queue, metrics, Sweep(cluster, cache, applier, _clock))
+
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, registry=metrics.registry)
+    health = serve_health(
+        settings.health_port,
+        lambda: judge_health(oldest_wait=queue.oldest_wait(), misses=resync.misses),
+    )
+    async with health:
+        await resync.first()
+        watches = await _watch(cache, queue)
+        await _until_one_ends(_stop_signal(), queue.run(), resync.forever(), watches)
+
+
+async def _stop_signal() -> None:
+    """Ends when the process is told to. Only to be used once Kopf has put its own handlers for signals in place.
+
+    Those would have Kopf end at its leisure, and the queue go on meanwhile.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+async def _watch(cache: Cache, queue: KeyedQueue) -> Coroutine[None, None, None]:
+    """Start Kopf; what is answered ends when Kopf does."""
+    before = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
+        registry=build_registry(cache, queue), settings=build_settings(), clusterwide=True, standalone=True
+    )
+    return kopf.run_tasks(tasks, ignored=before)
+
+
+async def _until_one_ends(*parts: Coroutine[None, None, object]) -> None:
+    """Run the parts side by side; the first to end ends all, and raises what ended it."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def main() -> int:
+    """Read the settings, connect, serve. Answers the exit code."""
+    try:
+        settings = read_settings(Settings, os.environ)
+    except SettingsInvalid as error:
+        sys.stderr.write(f"graphrun-operator: {error}\n")
+        return 2
+    configure_logging(settings.log_level)
+    cluster = await connect()
+    log.info("operator starting")
+    try:
+        await serve(settings, cluster)
+    finally:
+        await cluster.close()
+    log.info("operator stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

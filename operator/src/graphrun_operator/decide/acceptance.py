@@ -1,0 +1,126 @@
+"""Acceptance: may the run be executed, and by which revision? What a person must mend is told with field and mend."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, best_match
+from pydantic import ValidationError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from graphrun_core import phases, protocol
+from graphrun_core.resources import WorkflowRun, WorkflowSpec
+from graphrun_core.revisions import revision_name
+from graphrun_operator.decide.situation import Situation
+from graphrun_operator.model import Observation, Plan, Requeue
+from graphrun_operator.views import Revision, WorkflowView
+
+# GitOps may create a run a moment before its Workflow.
+WORKFLOW_GRACE: Final = timedelta(seconds=15)
+_RESERVED_ENV: Final = "GRAPHRUN_"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why the run cannot be executed: a key of core's reasons, and what to mend."""
+
+    reason: str
+    message: str
+
+
+def choose_revision(seen: Observation, pinned: str) -> Revision | Refusal:
+    """The revision to execute: the one the run is pinned to, the one it names, or the Workflow's present one."""
+    present = _present(seen.workflow)
+    named = pinned or seen.run.spec.workflow_ref.revision
+    if not named:
+        missing = (
+            f"spec.workflowRef.name: there is no Workflow {seen.run.spec.workflow_ref.name} in this namespace"
+        )
+        return present or Refusal("WorkflowNotFound", f"{missing}; create it, then a new run")
+    found = seen.revisions.get(named) or (present if present and present.name == named else None)
+    if found is None or found.workflow != seen.run.spec.workflow_ref.name:
+        workflow = seen.run.spec.workflow_ref.name
+        return Refusal(
+            "RevisionNotFound",
+            f"spec.workflowRef.revision: {named} is no revision of Workflow {workflow}; name another, or none for the present one",
+        )
+    return found
+
+
+def _present(workflow: WorkflowView | None) -> Revision | None:
+    if workflow is None:
+        return None
+    return Revision(revision_name(workflow.name, workflow.spec), workflow.name, workflow.spec)
+
+
+def objection(run: WorkflowRun, revision: Revision) -> Refusal | None:
+    """What stands against executing `run` by `revision`; None: nothing."""
+    try:
+        spec = WorkflowSpec.model_validate(revision.spec)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        return Refusal("WorkflowInvalid", f"Workflow {revision.workflow}, spec.{field}: {first['msg']}")
+    return _workflow_objection(revision.workflow, spec) or _input_objection(run, revision.workflow, spec)
+
+
+def _workflow_objection(workflow: str, spec: WorkflowSpec) -> Refusal | None:
+    if ":" not in spec.graph.entrypoint:
+        return Refusal(
+            "WorkflowInvalid", f"Workflow {workflow}, spec.graph.entrypoint: write module:attribute"
+        )
+    reserved = [item["name"] for item in spec.env if item.get("name", "").startswith(_RESERVED_ENV)]
+    if reserved:
+        message = (
+            f"Workflow {workflow}, spec.env: {reserved[0]} is reserved; choose a name without {_RESERVED_ENV}"
+        )
+        return Refusal("WorkflowInvalid", message)
+    return None
+
+
+def _input_objection(run: WorkflowRun, workflow: str, spec: WorkflowSpec) -> Refusal | None:
+    if run.spec.input_ref:
+        return None  # the API has checked it before it stored it
+    given = run.spec.input if run.spec.input is not None else {}
+    size = len(json.dumps(given, separators=(",", ":"), ensure_ascii=False).encode())
+    if size > protocol.INPUT_INLINE_BYTES:
+        message = f"spec.input: {size} bytes, at most {protocol.INPUT_INLINE_BYTES}; create the run over REST, which stores its input"
+        return Refusal("InputTooLarge", message)
+    return _schema_objection(workflow, spec.input_schema, given) if spec.input_schema else None
+
+
+def _schema_objection(workflow: str, schema: Mapping[str, Any], given: object) -> Refusal | None:
+    try:
+        Draft202012Validator.check_schema(schema)
+        # An empty registry: a $ref to somewhere else is an error, never a request to a server.
+        error = best_match(Draft202012Validator(schema, registry=Registry()).iter_errors(given))
+    except (SchemaError, Unresolvable) as broken:
+        return Refusal("WorkflowInvalid", f"Workflow {workflow}, spec.inputSchema: {_first_line(broken)}")
+    if error is None:
+        return None
+    field = ".".join(["spec.input", *(str(part) for part in error.absolute_path)])
+    return Refusal(
+        "InputInvalid",
+        f"{field}: {error.message}; correct it in a new run (inputSchema of Workflow {workflow})",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def refuse(situation: Situation, refusal: Refusal) -> Plan:
+    """Fail the run with what to mend; a Workflow that is not there yet is waited for a moment."""
+    created = situation.run.metadata.creation_timestamp or situation.now
+    left = (created + WORKFLOW_GRACE - situation.now).total_seconds()
+    if refusal.reason == "WorkflowNotFound" and left > 0:
+        status = situation.status(phase=phases.PENDING, reason=refusal.reason, message=refusal.message)
+        return Plan(rule="", status=status, requeue=Requeue(left, "the Workflow may still come"))
+    status = situation.status(
+        phase=phases.FAILED, reason=refusal.reason, message=refusal.message, completion_time=situation.now
+    )
+    return Plan(rule="", status=status)

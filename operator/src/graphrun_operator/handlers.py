@@ -1,0 +1,94 @@
+"""Kopf's side: watches WorkflowRuns, Workflows, Jobs and pods, and only takes note. Every event wakes a run's key.
+
+No create, update or delete handlers, daemons, timers, indices, finalizers or annotations: `on.event` alone.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import kopf
+
+from graphrun_core import names
+from graphrun_operator.cache import Cache, ObjectKey, Store, key_of, run_of
+from graphrun_operator.model import RunKey
+
+# A watch from which nothing has come for this long, not even a bookmark, is opened anew; in seconds.
+INACTIVITY_SECONDS: Final = 15
+_CONNECT_SECONDS: Final = 5
+
+
+class Keys(Protocol):
+    """Where a run's key goes when something about it has changed."""
+
+    def add(self, key: RunKey) -> None:
+        """Ask for a pass."""
+
+
+def build_settings() -> kopf.OperatorSettings:
+    """Kopf's settings: it watches, and does nothing else."""
+    settings = kopf.OperatorSettings()
+    settings.watching.inactivity_timeout = INACTIVITY_SECONDS
+    settings.watching.connect_timeout = _CONNECT_SECONDS
+    settings.watching.label_selectors["batch", "v1", "jobs"] = names.RUNNER_SELECTOR
+    settings.watching.label_selectors["", "v1", "pods"] = names.RUNNER_SELECTOR
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.request_timeout = 30
+    return settings
+
+
+def build_registry(cache: Cache, keys: Keys) -> kopf.OperatorRegistry:
+    """The four handlers, in a registry of their own."""
+    registry = kopf.OperatorRegistry()
+    notes = _Notes(cache, keys)
+    kopf.on.login(registry=registry)(_login)
+    watched = {
+        (names.GROUP, names.VERSION, names.WORKFLOW_RUNS): notes.run,
+        (names.GROUP, names.VERSION, names.WORKFLOWS): notes.workflow,
+        ("batch", "v1", "jobs"): notes.job,
+        ("", "v1", "pods"): notes.pod,
+    }
+    for resource, handler in watched.items():
+        kopf.on.event(*resource, registry=registry)(handler)
+    return registry
+
+
+def _login(settings: kopf.OperatorSettings, **_: object) -> kopf.ConnectionInfo | None:
+    """By KUBECONFIG where it is set, else by the pod's ServiceAccount: as cluster.connect does."""
+    return kopf.login_with_kubeconfig(settings=settings) or kopf.login_with_service_account(settings=settings)
+
+
+class _Notes:
+    """Takes note of events, in the cache. An event is {type, object}; Kopf's own, richer arguments are not used."""
+
+    def __init__(self, cache: Cache, keys: Keys) -> None:
+        self._cache, self._keys = cache, keys
+
+    async def run(self, event: Mapping[str, Any], **_: object) -> None:
+        if _take(self._cache.runs, event):
+            self._keys.add(RunKey(*key_of(event["object"])))
+
+    async def workflow(self, event: Mapping[str, Any], **_: object) -> None:
+        if not _take(self._cache.workflows, event):
+            return
+        for key in self._cache.runs_of(key_of(event["object"])):
+            run = self._cache.runs.get(ObjectKey(*key))
+            # A run that is pinned to a revision does not care any more.
+            if run and not run.status.revision and not run.is_finished:
+                self._keys.add(key)
+
+    async def job(self, event: Mapping[str, Any], **_: object) -> None:
+        if _take(self._cache.jobs, event):
+            self._keys.add(run_of(event["object"]))
+
+    async def pod(self, event: Mapping[str, Any], **_: object) -> None:
+        if _take(self._cache.pods, event):
+            self._keys.add(run_of(event["object"]))
+
+
+def _take(store: Store[Any], event: Mapping[str, Any]) -> bool:
+    """Note the object, or its end; whether that is news."""
+    if event["type"] == "DELETED":
+        store.bury(event["object"])
+        return True
+    return store.put(event["object"])

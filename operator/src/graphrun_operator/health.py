@@ -1,0 +1,59 @@
+"""GET /healthz: 200 while the queue moves, the watches live and the listings agree with them; else 503 and why."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+# A key that has waited, or a pass that has lasted, for longer than this is stuck; in seconds.
+STUCK_SECONDS: Final = 120.0
+# One listing may cross with events that are on their way; two in a row mean that a watch is dead.
+MISSES: Final = 2
+_READ_SECONDS: Final = 5.0
+
+
+def judge_health(*, oldest_wait: float, misses: int) -> list[str]:
+    """What is wrong; nothing: healthy."""
+    problems = []
+    if oldest_wait > STUCK_SECONDS:
+        problems.append(f"the queue is stuck: the oldest key has waited {oldest_wait:.0f} s")
+    if misses >= MISSES:
+        problems.append(f"watches miss changes: {misses} listings in a row found some")
+    return problems
+
+
+@contextlib.asynccontextmanager
+async def serve_health(port: int, problems: Callable[[], list[str]]) -> AsyncIterator[None]:
+    """Answer every request on `port` by what `problems` tells; port 0: do not."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(
+            OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+        ):
+            async with asyncio.timeout(_READ_SECONDS):
+                asked = await reader.readuntil(b"\r\n\r\n")
+                writer.write(_response(asked.split(b" ", 2)[1:2], problems))
+                await writer.drain()
+        writer.close()
+
+    if not port:
+        yield
+        return
+    async with await asyncio.start_server(answer, "0.0.0.0", port):  # noqa: S104 - asked at the pod's address
+        yield
+
+
+def _response(path: list[bytes], problems: Callable[[], list[str]]) -> bytes:
+    if path != [b"/healthz"]:
+        return _plain("404 Not Found", {"status": "not found"})
+    found = problems()
+    if found:
+        return _plain("503 Service Unavailable", {"status": "unhealthy", "problems": found})
+    return _plain("200 OK", {"status": "ok"})
+
+
+def _plain(status: str, body: dict[str, object]) -> bytes:
+    text = json.dumps(body).encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + text

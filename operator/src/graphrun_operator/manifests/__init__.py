@@ -1,0 +1,1 @@
+"""Manifests of what the operator creates: pure builders, one module a kind."""

@@ -1,0 +1,116 @@
+"""The parts around the decisions, each against the real API server: what a lagging watch or a stale view may not do."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from graphrun_devcluster.controlplane import ControlPlane
+from graphrun_operator.apply import Applier
+from graphrun_operator.cache import Cache, ObjectKey
+from graphrun_operator.cluster import ApiServer, connect
+from graphrun_operator.errors import Conflict
+from graphrun_operator.manifests.job import RunnerDefaults
+from graphrun_operator.metrics import Metrics
+from graphrun_operator.model import CreateRevision, Plan, RunKey
+from graphrun_operator.observe import Observer
+from graphrun_operator.resync import Resync
+from graphrun_operator.revisions import RevisionStore
+from graphrun_operator.sweep import Sweep
+from graphrun_operator.views import Revision
+from support.nodeless import Nodeless
+from support.waiting import eventually
+
+
+class Keys(set[RunKey]):
+    """Keys that were asked for."""
+
+
+class Parts:
+    """The operator without its watches: what the cache knows is up to the test."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self.server, self.cache, self.metrics = server, Cache(), Metrics()
+        self.revisions, self.keys = RevisionStore(server), Keys()
+        self.now = datetime.now(UTC)
+        defaults = RunnerDefaults("runner:test", "IfNotPresent", "http://api")
+        self.applier = Applier(server, self.cache, self.revisions, defaults, self.metrics)
+        self.observer = Observer(server, self.cache, self.revisions, lambda: self.now)
+        self.sweep = Sweep(server, self.cache, self.applier, lambda: self.now)
+        self.resync = Resync(server, self.cache, self.keys, self.metrics, self.sweep)
+
+
+@pytest.fixture
+async def parts(plane: ControlPlane) -> AsyncIterator[Parts]:
+    server = await connect({"KUBECONFIG": str(plane.kubeconfig)})
+    yield Parts(server)
+    await server.close()
+
+
+@pytest.mark.usefixtures("operator")
+async def test_a_pod_that_the_watch_has_not_told_of_is_not_taken_for_lost(
+    cluster: Nodeless, parts: Parts
+) -> None:
+    await cluster.create_workflow()
+    await cluster.create_run()
+    pod = await cluster.started("run")
+    parts.cache.runs.put(await cluster.run("run"))
+    seen = await parts.observer.observe(RunKey(cluster.namespace, "run"))
+    assert seen
+    assert [item.uid for item in seen.pods] == [pod["metadata"]["uid"]]
+
+
+async def test_a_run_that_nobody_knows_is_not_observed(parts: Parts) -> None:
+    assert await parts.observer.observe(RunKey("n", "nobody")) is None
+
+
+async def test_a_status_decided_on_an_old_view_is_refused_and_the_run_read_again(
+    cluster: Nodeless, parts: Parts
+) -> None:
+    await cluster.create_run(state="Pending")
+    parts.cache.runs.put(await cluster.run("run"))
+    key = RunKey(cluster.namespace, "run")
+    seen = await parts.observer.observe(key)
+    assert seen
+    newer = await cluster.ask("run", timeouts={"startSeconds": 5})
+    with pytest.raises(Conflict):
+        await parts.applier.apply(seen, Plan(rule="", status={"phase": "Succeeded"}))
+    assert (await cluster.run("run")).get("status", {}).get("phase") != "Succeeded"
+    known = parts.cache.runs.get(ObjectKey(*key))
+    assert known
+    assert int(known.metadata.resource_version) >= int(newer["metadata"]["resourceVersion"])
+
+
+async def test_a_full_look_finds_everything_and_tells_what_was_missed(
+    cluster: Nodeless, parts: Parts
+) -> None:
+    await cluster.create_workflow()
+    await cluster.create_run(state="Pending")
+    key = RunKey(cluster.namespace, "run")
+    await parts.resync.first()
+    assert key in parts.keys
+    await cluster.call("DELETE", cluster.url("workflowruns", "run"))
+    await parts.resync.first()
+    assert parts.cache.runs.get(ObjectKey(*key)) is None
+
+
+async def test_revisions_that_nothing_needs_are_swept_away(cluster: Nodeless, parts: Parts) -> None:
+    workflow = await cluster.create_workflow()
+    await cluster.create_run(workflowRef={"name": "flow", "revision": "gone-needed"}, state="Pending")
+    await parts.resync.first()
+    seen = await parts.observer.observe(RunKey(cluster.namespace, "run"))
+    assert seen
+    writes = tuple(
+        CreateRevision(Revision(name, "gone", workflow["spec"])) for name in ("gone-needed", "gone-unused")
+    )
+    await parts.applier.apply(seen, Plan(rule="", writes=writes + writes))
+    await parts.sweep.sweep()
+    assert len(await cluster.listed("controllerrevisions")) == 2, "made a moment ago"
+    parts.now += timedelta(hours=1)
+    await parts.sweep.sweep()
+
+    async def left() -> list[str]:
+        return [item["metadata"]["name"] for item in await cluster.listed("controllerrevisions")]
+
+    assert await eventually(left) == ["gone-needed"]
+    assert parts.revisions.known(cluster.namespace, "gone-unused") is None

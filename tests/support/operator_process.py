@@ -1,0 +1,106 @@
+"""The operator as a process of its own, as a Deployment runs it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from graphrun_devcluster.controlplane import ControlPlane
+from graphrun_devcluster.waiting import wait_until
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class OperatorProcess:
+    """Start it, end it gently, kill it; its log lines are kept for a failing test to show."""
+
+    def __init__(self, plane: ControlPlane, log: Path, **settings: str) -> None:
+        self._kubeconfig, self._log = plane.kubeconfig, log
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self.health_port = _free_port()
+        self.metrics_port = _free_port()
+
+    def start(self) -> None:
+        """Start, and wait until it watches."""
+        environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": "/nonexistent",  # no kubeconfig of this machine's user
+            "KUBECONFIG": str(self._kubeconfig),
+            "GRAPHRUN_RUNNER_IMAGE": "runner:test",
+            "GRAPHRUN_HEALTH_PORT": str(self.health_port),
+            "GRAPHRUN_METRICS_PORT": str(self.metrics_port),
+            **self._settings,
+        }
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-W", "error", "-m", "graphrun_operator"],
+                env=environ,
+                stdout=log,
+                stderr=log,
+            )
+        assert wait_until(self.is_healthy, timeout=30), self.logs()
+
+    def is_healthy(self) -> bool:
+        """What /healthz says."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/healthz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def metrics(self) -> str:
+        """What /metrics says."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=2) as answer:
+            text: bytes = answer.read()
+            return text.decode()
+
+    def kill(self) -> None:
+        """End it without warning."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> tuple[int, float]:
+        """End it by SIGTERM; answers its exit code and how long it took."""
+        began = time.monotonic()
+        code = self._end(signal.SIGTERM)
+        return code, time.monotonic() - began
+
+    def _end(self, number: signal.Signals) -> int:
+        if self._process is None:
+            return 0
+        self._process.send_signal(number)
+        code = self._process.wait(timeout=30)
+        self._process = None
+        return code
+
+    def logs(self) -> str:
+        """All lines so far."""
+        return self._log.read_text()
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Its log lines, read."""
+        return [json.loads(line) for line in self.logs().splitlines()]
+
+
+@contextmanager
+def operator_process(plane: ControlPlane, log: Path, **settings: str) -> Iterator[OperatorProcess]:
+    """A running operator; it is ended whatever the test did to it."""
+    process = OperatorProcess(plane, log, **settings)
+    try:
+        process.start()
+        yield process
+    finally:
+        process.kill()
