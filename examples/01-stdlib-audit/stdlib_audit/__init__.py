@@ -1,0 +1,1 @@
+"""An audit of Python's standard library, as a LangGraph workflow."""

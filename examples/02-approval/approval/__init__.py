@@ -1,0 +1,1 @@
+"""A workflow that waits for a person's decision."""
