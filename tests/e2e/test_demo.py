@@ -26,7 +26,7 @@ async def test_the_demo_tells_its_story_to_the_end(environment: stack.Environmen
     assert None not in (
         measured.first_node,
         measured.pause,
-        measured.pod_ended,
+        measured.pod_gone,
         measured.resume,
         measured.cancel,
     )

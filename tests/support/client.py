@@ -68,6 +68,12 @@ class Client:
         found: dict[str, Any] = (await self.kubectl.get("wfr", run)).get("status", {})
         return found
 
+    async def until_no_pod(self, run: str, seconds: float = 30) -> None:
+        """Wait until the run has no pod, not even one that has ended."""
+        await eventually(
+            lambda: self.kubectl.pods(run), lambda pods: not pods, seconds=seconds, what=f"{run} has no pod"
+        )
+
     async def until_nothing_runs(self, run: str, seconds: float = 30) -> None:
         """Wait until no pod of the run is left that has not ended."""
         await eventually(

@@ -11,28 +11,30 @@ from graphrun_checkpoints.errors import CheckpointError
 class StoreContract:
     prefix = "contract/"
 
-    async def test_an_object_reads_as_it_was_put(self, store: Store):
+    async def test_an_object_reads_as_it_was_put(self, store: Store) -> None:
         for data in (b"", b"x", bytes(range(256)) * 40):
             await store.put(f"{self.prefix}a", data)
             assert await store.get(f"{self.prefix}a") == data
 
-    async def test_an_object_above_the_multipart_limit_is_put_whole_and_conditionally(self, store: Store):
+    async def test_an_object_above_the_multipart_limit_is_put_whole_and_conditionally(
+        self, store: Store
+    ) -> None:
         data = b"0123456789abcdef" * 400_000  # 6.4 MB
         await store.put(f"{self.prefix}large", data, if_none_match=True)
         with pytest.raises(ObjectExists):
             await store.put(f"{self.prefix}large", b"other", if_none_match=True)
         assert await store.get(f"{self.prefix}large") == data
 
-    async def test_a_missing_object_is_none(self, store: Store):
+    async def test_a_missing_object_is_none(self, store: Store) -> None:
         assert await store.get(f"{self.prefix}nothing") is None
 
-    async def test_a_conditional_put_never_overwrites(self, store: Store):
+    async def test_a_conditional_put_never_overwrites(self, store: Store) -> None:
         await store.put(f"{self.prefix}a", b"first", if_none_match=True)
         with pytest.raises(ObjectExists):
             await store.put(f"{self.prefix}a", b"second", if_none_match=True)
         assert await store.get(f"{self.prefix}a") == b"first"
 
-    async def test_one_of_many_conditional_puts_wins(self, store: Store):
+    async def test_one_of_many_conditional_puts_wins(self, store: Store) -> None:
         async def attempt(number: int) -> bool:
             try:
                 await store.put(f"{self.prefix}race", str(number).encode(), if_none_match=True)
@@ -44,7 +46,7 @@ class StoreContract:
         assert won.count(True) == 1
         assert await store.get(f"{self.prefix}race") == str(won.index(True)).encode()
 
-    async def test_a_list_is_in_key_order_bounded_and_continues_after_a_key(self, store: Store):
+    async def test_a_list_is_in_key_order_bounded_and_continues_after_a_key(self, store: Store) -> None:
         names = sorted(f"{self.prefix}l/{number:02}/c.x" for number in range(7))
         for name in reversed(names):
             await store.put(name, b"123")
@@ -58,7 +60,7 @@ class StoreContract:
         assert await store.list(f"{self.prefix}l/", start_after=names[-1]) == []
         assert await store.list(f"{self.prefix}nowhere/") == []
 
-    async def test_folders_whose_names_begin_alike_are_all_listed_page_by_page(self, store: Store):
+    async def test_folders_whose_names_begin_alike_are_all_listed_page_by_page(self, store: Store) -> None:
         names = {
             f"{self.prefix}n/{folder}/{leaf}"
             for folder in ("a", "a-b", "a=2Eb", "ab", "a0", "_", "~a")
@@ -73,7 +75,9 @@ class StoreContract:
         assert set(seen) == names
         assert len(seen) == len(names)
 
-    async def test_the_claim_sorts_before_checkpoints_and_pending_writes_before_theirs(self, store: Store):
+    async def test_the_claim_sorts_before_checkpoints_and_pending_writes_before_theirs(
+        self, store: Store
+    ) -> None:
         names = [
             f"{self.prefix}o/0f/!",
             f"{self.prefix}o/0f/00/a.1",
@@ -84,7 +88,7 @@ class StoreContract:
             await store.put(name, b"")
         assert [entry.key for entry in await store.list(f"{self.prefix}o/")] == names
 
-    async def test_deleted_objects_are_gone_and_missing_ones_are_no_error(self, store: Store):
+    async def test_deleted_objects_are_gone_and_missing_ones_are_no_error(self, store: Store) -> None:
         for name in ("x/1", "x/2", "y"):
             await store.put(f"{self.prefix}{name}", b"")
         await store.delete_many([f"{self.prefix}x/1", f"{self.prefix}x/2", f"{self.prefix}never"])
@@ -92,11 +96,11 @@ class StoreContract:
         assert [entry.key for entry in await store.list(f"{self.prefix}x/")] == []
         assert await store.get(f"{self.prefix}y") == b""
 
-    async def test_a_copy_has_the_same_content(self, store: Store):
+    async def test_a_copy_has_the_same_content(self, store: Store) -> None:
         await store.put(f"{self.prefix}from", b"content")
         await store.copy(f"{self.prefix}from", f"{self.prefix}to")
         assert await store.get(f"{self.prefix}to") == b"content"
 
-    async def test_copying_a_missing_object_is_an_error(self, store: Store):
+    async def test_copying_a_missing_object_is_an_error(self, store: Store) -> None:
         with pytest.raises(CheckpointError, match="no such object"):
             await store.copy(f"{self.prefix}absent", f"{self.prefix}to")

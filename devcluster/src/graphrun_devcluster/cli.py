@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+import graphrun_devcluster.demo.cli
 import graphrun_devcluster.images.cli
 import graphrun_devcluster.stack.cli
 from graphrun_devcluster.components.build import ensure_components, handy_folder
@@ -42,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     graphrun_devcluster.images.cli.add_commands(commands)
     # Last, because it extends the command `up` that is there already.
     graphrun_devcluster.stack.cli.add_commands(commands)
+    graphrun_devcluster.demo.cli.add_commands(commands)
     return parser
 
 

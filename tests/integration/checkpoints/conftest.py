@@ -1,3 +1,5 @@
+from collections.abc import AsyncIterator
+
 import pytest
 
 from graphrun_checkpoints import MinioStore, StorageConfig
@@ -7,7 +9,7 @@ __all__ = ["s3_server", "storage"]
 
 
 @pytest.fixture
-async def s3_store(storage: StorageConfig):
+async def s3_store(storage: StorageConfig) -> AsyncIterator[MinioStore]:
     store = MinioStore(storage)
     yield store
     await store.aclose()

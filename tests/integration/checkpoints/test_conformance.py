@@ -1,19 +1,21 @@
 """LangGraph's own suite for savers, on a real S3 server."""
 
 import uuid
+from collections.abc import AsyncGenerator
 
 import pytest
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 
 from graphrun_checkpoints import MinioStore, ObjectStoreSaver
+from support.s3server import S3Server
 
 BASE = {"put": 17, "put_writes": 10, "get_tuple": 10, "list": 16, "delete_thread": 5}
 
 
 @pytest.mark.timeout(180)
-async def test_all_58_base_tests_pass_on_seaweedfs(s3_server):
+async def test_all_58_base_tests_pass_on_seaweedfs(s3_server: S3Server) -> None:
     @checkpointer_test(name="ObjectStoreSaver")
-    async def factory():
+    async def factory() -> AsyncGenerator[ObjectStoreSaver, None]:
         store = MinioStore(s3_server.storage())
         async with ObjectStoreSaver(store, prefix=uuid.uuid4().hex) as saver:
             yield saver

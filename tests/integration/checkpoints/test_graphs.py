@@ -2,32 +2,47 @@
 
 import asyncio
 import operator
-from typing import Annotated, TypedDict
+from collections.abc import Callable
+from typing import Annotated, Any, TypedDict
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.channels import DeltaChannel
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphDrained
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import RunControl
-from langgraph.types import Command, Send
+from langgraph.types import Command, Durability, Send
 
-from graphrun_checkpoints import CheckpointReader, CorruptObject, FenceLost, ObjectStoreSaver
+from graphrun_checkpoints import (
+    CheckpointReader,
+    CorruptObject,
+    DurableCheckpoint,
+    FenceLost,
+    MinioStore,
+    ObjectStoreSaver,
+    StorageConfig,
+)
 from support.graphs import approval_graph, research_graph
 
-CONFIG = {"configurable": {"thread_id": "0b1c-run"}}
+Pod = Callable[..., ObjectStoreSaver]
+
+CONFIG: RunnableConfig = {"configurable": {"thread_id": "0b1c-run"}}
 INPUT = {"topic": "owls", "notes": []}
 
 
 @pytest.fixture
-def pod(storage):
+def pod(storage: StorageConfig) -> Pod:
     """A new saver each, as every pod has its own."""
     return lambda **options: ObjectStoreSaver.from_config(storage, **options)
 
 
 @pytest.mark.parametrize("durability", ["sync", "async"])
-async def test_a_graph_ends_with_its_state_stored_and_readable(pod, s3_store, storage, durability):
-    stored = []
+async def test_a_graph_ends_with_its_state_stored_and_readable(
+    pod: Pod, s3_store: MinioStore, storage: StorageConfig, durability: Durability
+) -> None:
+    stored: list[DurableCheckpoint] = []
     async with pod(on_durable=stored.append) as saver:
         await saver.aopen("0b1c-run", fence=1, owner="run")
         values = (
@@ -48,13 +63,15 @@ async def test_a_graph_ends_with_its_state_stored_and_readable(pod, s3_store, st
     assert [each.source for each in history] == ["loop"] * 5 + ["input"]
     assert [each.parent_id for each in history] == [*(each.id for each in history[1:]), None]
     assert {each.id for each in history} == {each.id for each in stored if each.ns == ""}
-    assert (await reader.read_state("0b1c-run"))["values"]["draft"] == values["draft"]
+    newest = await reader.read_state("0b1c-run")
+    assert newest is not None
+    assert newest["values"]["draft"] == values["draft"]
     namespaces = await reader.namespaces("0b1c-run")
     assert namespaces[0] == ""
     assert namespaces[1].startswith("write:")
 
 
-async def test_an_interrupt_two_graphs_deep_is_answered_by_another_pod(pod):
+async def test_an_interrupt_two_graphs_deep_is_answered_by_another_pod(pod: Pod) -> None:
     async with pod() as saver:
         await saver.aopen("0b1c-run", fence=1, owner="run")
         result = (
@@ -73,7 +90,7 @@ async def test_an_interrupt_two_graphs_deep_is_answered_by_another_pod(pod):
 
 
 @pytest.mark.parametrize("durability", ["sync", "async"])
-async def test_a_drain_inside_a_subgraph_goes_on_at_its_next_node(pod, durability):
+async def test_a_drain_inside_a_subgraph_goes_on_at_its_next_node(pod: Pod, durability: Durability) -> None:
     control = RunControl()
     ran: list[str] = []
 
@@ -96,7 +113,7 @@ async def test_a_drain_inside_a_subgraph_goes_on_at_its_next_node(pod, durabilit
     assert values["draft"] == "<PLAN OWLS + NOTE 0 + NOTE 1 + NOTE 2>"
 
 
-async def test_32_pods_at_once_claim_32_epochs(pod):
+async def test_32_pods_at_once_claim_32_epochs(pod: Pod) -> None:
     savers = [pod() for _ in range(32)]
     opened = await asyncio.gather(*(each.aopen("0b1c-run", fence=1, owner="run") for each in savers))
     assert sorted(each.epoch for each in opened) == list(range(1, 33))
@@ -106,12 +123,15 @@ async def test_32_pods_at_once_claim_32_epochs(pod):
         await each.aclose()
 
 
-async def test_altered_bytes_in_the_bucket_stop_a_resume_and_name_the_key(pod, s3_store, storage):
+async def test_altered_bytes_in_the_bucket_stop_a_resume_and_name_the_key(
+    pod: Pod, s3_store: MinioStore, storage: StorageConfig
+) -> None:
     async with pod() as saver:
         await research_graph().compile(checkpointer=saver).ainvoke(INPUT, CONFIG)
     root = f"{storage.prefix}/checkpoints/v1/0b1c-run/c/_/"
     key = next(entry.key for entry in await s3_store.list(root) if "/c." in entry.key)
     data = await s3_store.get(key)
+    assert data is not None
     await s3_store.put(key, data[:-4] + b"oops")
     async with pod() as saver:
         with pytest.raises(CorruptObject, match="digest") as caught:
@@ -119,7 +139,7 @@ async def test_altered_bytes_in_the_bucket_stop_a_resume_and_name_the_key(pod, s
     assert key in str(caught.value)
 
 
-async def _branch(saver) -> list[object]:
+async def _branch(saver: BaseCheckpointSaver[Any]) -> list[Any]:
     """Run, edit the past, go on from there, replay: everything that a user would see, ids aside."""
     graph = research_graph().compile(checkpointer=saver)
     seen: list[object] = [await graph.ainvoke(INPUT, CONFIG)]
@@ -138,7 +158,7 @@ def _without_ids(seen: object) -> object:
     return {**seen, "parents": None} if isinstance(seen, dict) else seen
 
 
-async def test_editing_the_past_and_replaying_look_as_with_the_reference_saver(pod):
+async def test_editing_the_past_and_replaying_look_as_with_the_reference_saver(pod: Pod) -> None:
     async with pod() as saver:
         ours = await _branch(saver)
     assert ours == await _branch(InMemorySaver())
@@ -153,23 +173,23 @@ class Log(TypedDict):
     rounds: Annotated[int, operator.add]
 
 
-async def test_parallel_writes_to_a_delta_channel_keep_their_order(pod):
+async def test_parallel_writes_to_a_delta_channel_keep_their_order(pod: Pod) -> None:
     """A DeltaChannel is rebuilt from stored pending writes alone."""
 
-    async def line(state) -> dict[str, object]:
+    async def line(state: Any) -> dict[str, object]:
         return {"lines": [f"line {state['number']}"]}
 
-    async def round_(_) -> dict[str, object]:
+    async def round_(state: Log) -> dict[str, object]:  # noqa: ARG001 - LangGraph types its nodes by this name
         return {"rounds": 1}
 
-    def spread(state) -> object:
+    def spread(state: Log) -> object:
         return (
             [Send("line", {"number": f"{state['rounds']}.{number:02}"}) for number in range(12)]
             if state["rounds"] < 4
             else END
         )
 
-    builder = StateGraph(Log)
+    builder: StateGraph[Any] = StateGraph(Log)
     builder.add_node("round", round_)
     builder.add_node("line", line)
     builder.add_edge(START, "round")

@@ -35,7 +35,7 @@ class Traces:
         return [str(each) for each in (*self.processes, self.folder, *sockets) if each.exists()]
 
 
-async def test_killed_tests_leave_no_server_and_no_files():
+async def test_killed_tests_leave_no_server_and_no_files() -> None:
     traces = _start_and_kill()
     await eventually(traces.left, lambda seen: not seen, seconds=10, what="nothing is left")
 
@@ -49,6 +49,7 @@ def _start_and_kill() -> Traces:
         env={"PYTHONPATH": str(_TESTS), "PATH": "/usr/bin:/bin", "TMPDIR": tempfile.gettempdir()},
         text=True,
     )
+    assert holder.stdout is not None
     told = json.loads(holder.stdout.readline())
     guardian = told["guardian"]
     server = Path(f"/proc/{guardian}/task/{guardian}/children").read_text().split()[0]

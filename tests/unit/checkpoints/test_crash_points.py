@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import Durability
 
 from graphrun_checkpoints import ObjectStoreSaver, SaverOptions
 from graphrun_checkpoints.errors import CheckpointError
@@ -13,7 +17,7 @@ from support.graphs import Research, research_graph
 from support.stores import MortalStore
 from support.waiting import eventually
 
-CONFIG = {"configurable": {"thread_id": "run/1"}}
+CONFIG: RunnableConfig = {"configurable": {"thread_id": "run/1"}}
 INPUT = {"topic": "owls", "notes": []}
 EXPECTED = {
     "topic": "owls",
@@ -23,7 +27,7 @@ EXPECTED = {
 NODES = {"plan", "note 0", "note 1", "note 2", "outline", "polish", "publish"}
 
 
-async def _run_until_death(store: MortalStore, durability: str, options: SaverOptions) -> bool:
+async def _run_until_death(store: MortalStore, durability: Durability, options: SaverOptions) -> bool:
     saver = ObjectStoreSaver(store, options=options)
     finished = True
     try:
@@ -40,7 +44,7 @@ async def _run_until_death(store: MortalStore, durability: str, options: SaverOp
     return finished
 
 
-async def _resume(backing: MemoryStore) -> tuple[dict, list[str]]:
+async def _resume(backing: MemoryStore) -> tuple[dict[str, Any], list[str]]:
     ran: list[str] = []
     async with ObjectStoreSaver(backing) as saver:
         inherited = await saver.aopen("run/1", fence=2, owner="run")
@@ -55,7 +59,9 @@ async def _resume(backing: MemoryStore) -> tuple[dict, list[str]]:
 @pytest.mark.parametrize("stored", [False, True], ids=["before-put", "after-put"])
 @pytest.mark.parametrize("flush_seconds", [0.0, 0.01], ids=["eager-batches", "folded"])
 @pytest.mark.parametrize("durability", ["sync", "async"])
-async def test_every_crash_point_resumes_to_the_same_end(durability, flush_seconds, stored):
+async def test_every_crash_point_resumes_to_the_same_end(
+    *, durability: Durability, flush_seconds: float, stored: bool
+) -> None:
     options = SaverOptions(flush_seconds=flush_seconds)
     points = 0
     for dies_at in range(1, 60):
@@ -71,26 +77,27 @@ async def test_every_crash_point_resumes_to_the_same_end(durability, flush_secon
     assert points >= 7
 
 
-def _keys_of(backing: MemoryStore):
+def _keys_of(backing: MemoryStore) -> Callable[[], Awaitable[list[str]]]:
     async def look() -> list[str]:
         return list(backing.objects)
 
     return look
 
 
-async def test_a_finished_task_does_not_run_again_once_its_writes_were_flushed():
-    gate, ran = asyncio.Event(), []
+async def test_a_finished_task_does_not_run_again_once_its_writes_were_flushed() -> None:
+    gate = asyncio.Event()
+    ran: list[str] = []
 
-    async def quick(_):
+    async def quick(state: Research) -> dict[str, Any]:  # noqa: ARG001 - LangGraph types its nodes by this name
         ran.append("quick")
         return {"notes": ["quick"]}
 
-    async def slow(_):
+    async def slow(state: Research) -> dict[str, Any]:  # noqa: ARG001 - LangGraph types its nodes by this name
         ran.append("slow")
         await gate.wait()
         return {"notes": ["slow"]}
 
-    builder = StateGraph(Research)
+    builder: StateGraph[Any] = StateGraph(Research)
     for node in (quick, slow):
         builder.add_node(node.__name__, node)
         builder.add_edge(START, node.__name__)

@@ -1,6 +1,9 @@
 """Who may write to a thread, and whose writes count, when processes overlap."""
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Protocol
 
 import pytest
 from langgraph.checkpoint.base import id as id_module
@@ -9,9 +12,11 @@ from langgraph.checkpoint.serde.types import INTERRUPT
 from graphrun_checkpoints import (
     CheckpointReader,
     FenceLost,
+    Inherited,
     MisconfiguredStore,
     ObjectStoreSaver,
     SaverOptions,
+    Store,
 )
 from graphrun_checkpoints.testing import MemoryStore
 from support.checkpoints import config, latest, pending, put
@@ -19,25 +24,31 @@ from support.stores import PassingStore
 
 
 class Clock:
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 1000.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.now
 
 
+class Make(Protocol):
+    """Makes the saver of one process, with a clock of its own unless one is given."""
+
+    def __call__(self, clock: Clock | None = None, over: Store | None = None) -> ObjectStoreSaver: ...
+
+
 @pytest.fixture
-def store():
+def store() -> MemoryStore:
     return MemoryStore()
 
 
 @pytest.fixture
-async def make(store):
+async def make(store: MemoryStore) -> AsyncIterator[Make]:
     """Savers as processes: each may be left behind as a zombie."""
-    made = []
+    made: list[ObjectStoreSaver] = []
 
-    def saver(clock=None, over=None, **options):
-        made.append(ObjectStoreSaver(over or store, options=SaverOptions(clock=clock or Clock(), **options)))
+    def saver(clock: Clock | None = None, over: Store | None = None) -> ObjectStoreSaver:
+        made.append(ObjectStoreSaver(over or store, options=SaverOptions(clock=clock or Clock())))
         return made[-1]
 
     yield saver
@@ -48,25 +59,25 @@ async def make(store):
             continue
 
 
-async def test_a_lower_fence_is_refused(make):
+async def test_a_lower_fence_is_refused(make: Make) -> None:
     await make().aopen("t", fence=7, owner="run")
     with pytest.raises(FenceLost, match="fence 7"):
         await make().aopen("t", fence=6, owner="run")
 
 
-async def test_an_equal_fence_of_another_owner_is_refused(make):
+async def test_an_equal_fence_of_another_owner_is_refused(make: Make) -> None:
     await make().aopen("t", fence=7, owner="run")
     with pytest.raises(FenceLost, match="fence 7"):
         await make().aopen("t", fence=7, owner="other")
 
 
-async def test_an_equal_fence_of_the_same_owner_claims_the_next_epoch(make):
+async def test_an_equal_fence_of_the_same_owner_claims_the_next_epoch(make: Make) -> None:
     first = await make().aopen("t", fence=7, owner="run")
     second = await make().aopen("t", fence=7, owner="run")
     assert second.epoch == first.epoch + 1
 
 
-async def test_an_unfenced_opener_wins_and_does_not_lower_the_fence(make):
+async def test_an_unfenced_opener_wins_and_does_not_lower_the_fence(make: Make) -> None:
     await make().aopen("t", fence=7, owner="run")
     await make().aopen("t")
     with pytest.raises(FenceLost):
@@ -76,11 +87,13 @@ async def test_an_unfenced_opener_wins_and_does_not_lower_the_fence(make):
     assert (await make().aopen("t", fence=8, owner="other")).epoch == 3
 
 
-async def test_a_pod_that_froze_before_its_claim_finds_the_higher_fence(make, store):
+async def test_a_pod_that_froze_before_its_claim_finds_the_higher_fence(
+    make: Make, store: MemoryStore
+) -> None:
     """It lists, freezes, and claims only after its successor did: it competes for the very same epoch."""
 
     class Freezing(PassingStore):
-        async def put(self, key, data, *, if_none_match=False):
+        async def put(self, key: str, data: bytes, *, if_none_match: bool = False) -> None:
             if key.endswith("/!") and not self.puts:
                 self.puts.append(key)
                 await make().aopen("t", fence=2, owner="run")
@@ -90,21 +103,23 @@ async def test_a_pod_that_froze_before_its_claim_finds_the_higher_fence(make, st
         await make(over=Freezing(store)).aopen("t", fence=1, owner="run")
 
 
-async def test_claims_in_a_race_are_all_different(make):
+async def test_claims_in_a_race_are_all_different(make: Make) -> None:
     opened = await asyncio.gather(*(make().aopen("t", fence=1, owner="run") for _ in range(32)))
     assert sorted(each.epoch for each in opened) == list(range(1, 33))
 
 
-async def test_a_store_without_conditional_puts_is_refused(make, store):
+async def test_a_store_without_conditional_puts_is_refused(make: Make, store: MemoryStore) -> None:
     class Careless(PassingStore):
-        async def put(self, key, data, *, if_none_match=False):  # noqa: ARG002 - ignored, that is the fault
+        async def put(self, key: str, data: bytes, *, if_none_match: bool = False) -> None:  # noqa: ARG002 - ignored, that is the fault
             await self.inner.put(key, data)
 
     with pytest.raises(MisconfiguredStore, match="If-None-Match"):
         await make(over=Careless(store)).aopen("t", fence=1, owner="run")
 
 
-async def test_a_zombie_is_never_latest_even_with_the_faster_clock(make, monkeypatch):
+async def test_a_zombie_is_never_latest_even_with_the_faster_clock(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new = make(), make()
     await old.aopen("t", fence=1, owner="run")
     base = await put(old, config(), x="base")
@@ -114,7 +129,7 @@ async def test_a_zombie_is_never_latest_even_with_the_faster_clock(make, monkeyp
     assert await latest(make()) == {"x": "base"}
 
     monkeypatch.setattr(id_module, "_last_v6_timestamp", None)
-    monkeypatch.setattr(id_module.time, "time_ns", lambda: 1_600_000_000_000_000_000)  # years behind
+    monkeypatch.setattr(time, "time_ns", lambda: 1_600_000_000_000_000_000)  # years behind
     assert await latest(new) == {"x": "base"}  # reading makes ids grow from here
     mine = await put(new, base, x="new")
     assert mine["configurable"]["checkpoint_id"] > base["configurable"]["checkpoint_id"]
@@ -127,7 +142,7 @@ async def test_a_zombie_is_never_latest_even_with_the_faster_clock(make, monkeyp
         assert ids == ["new", "base"]
 
 
-async def test_a_zombie_in_a_subgraph_is_never_latest(make):
+async def test_a_zombie_in_a_subgraph_is_never_latest(make: Make) -> None:
     old, new = make(), make()
     await old.aopen("t", fence=1, owner="run")
     base = await put(old, config(ns="node:1"), x="base")
@@ -136,7 +151,7 @@ async def test_a_zombie_in_a_subgraph_is_never_latest(make):
     assert await latest(make(), ns="node:1") == {"x": "base"}
 
 
-async def test_pending_writes_of_a_zombie_after_the_takeover_do_not_count(make):
+async def test_pending_writes_of_a_zombie_after_the_takeover_do_not_count(make: Make) -> None:
     old, new = make(), make()
     await old.aopen("t", fence=1, owner="run")
     base = await put(old, config(), x="base")
@@ -151,7 +166,7 @@ async def test_pending_writes_of_a_zombie_after_the_takeover_do_not_count(make):
     assert await pending(make(), base) == ["in time", "of the new owner"]
 
 
-async def test_a_process_that_was_taken_over_stops_within_the_fence_time(make):
+async def test_a_process_that_was_taken_over_stops_within_the_fence_time(make: Make) -> None:
     clock = Clock()
     old = make(clock)
     await old.aopen("t", fence=1, owner="run")
@@ -166,7 +181,7 @@ async def test_a_process_that_was_taken_over_stops_within_the_fence_time(make):
         await old.aput_writes(base, [(INTERRUPT, "x")], "task")
 
 
-async def test_the_claim_is_verified_at_most_once_in_the_fence_time(make, store):
+async def test_the_claim_is_verified_at_most_once_in_the_fence_time(make: Make, store: MemoryStore) -> None:
     clock, counted = Clock(), PassingStore(store)
     saver = make(clock, over=counted)
     await saver.aopen("t", fence=1, owner="run")
@@ -177,7 +192,7 @@ async def test_the_claim_is_verified_at_most_once_in_the_fence_time(make, store)
     assert counted.lists - before == 1
 
 
-async def test_a_background_flush_that_lost_the_fence_fails_the_next_write(make):
+async def test_a_background_flush_that_lost_the_fence_fails_the_next_write(make: Make) -> None:
     clock = Clock()
     old = make(clock)
     await old.aopen("t", fence=1, owner="run")
@@ -191,7 +206,7 @@ async def test_a_background_flush_that_lost_the_fence_fails_the_next_write(make)
         await old.aput_writes(base, [("x", 2)], "task")
 
 
-async def test_deleting_a_thread_fences_its_writer_out(make, store):
+async def test_deleting_a_thread_fences_its_writer_out(make: Make, store: MemoryStore) -> None:
     clock = Clock()
     old = make(clock)
     await old.aopen("t", fence=1, owner="run")
@@ -204,7 +219,7 @@ async def test_deleting_a_thread_fences_its_writer_out(make, store):
     assert store.objects == {}
 
 
-async def test_a_thread_made_anew_does_not_remember_old_claims(make):
+async def test_a_thread_made_anew_does_not_remember_old_claims(make: Make) -> None:
     saver = make()
     for _ in range(2):  # the second reads the claim of the first
         await saver.aopen("t", fence=5, owner="run")
@@ -214,8 +229,10 @@ async def test_a_thread_made_anew_does_not_remember_old_claims(make):
     assert (await saver.aopen("t", fence=2, owner="another")).epoch == 2
 
 
-async def test_what_earlier_attempts_left_is_known_at_the_claim(make, store):
-    async def attempt(fence, *, checkpoints=False, writes=False, owner="run"):
+async def test_what_earlier_attempts_left_is_known_at_the_claim(make: Make, store: MemoryStore) -> None:
+    async def attempt(
+        fence: int, *, checkpoints: bool = False, writes: bool = False, owner: str = "run"
+    ) -> tuple[Inherited, str]:
         saver = make()
         inherited = await saver.aopen("t", fence=fence, owner=owner)
         base = await put(saver, config(), x=fence) if checkpoints else config(id_=known)
@@ -224,7 +241,7 @@ async def test_what_earlier_attempts_left_is_known_at_the_claim(make, store):
             await saver.aflush()
         return inherited, base["configurable"]["checkpoint_id"]
 
-    known = None
+    known: str | None = None
     first, known = await attempt(1, checkpoints=True, owner="earlier run on the thread")
     assert not first.holds_checkpoint(owner="run")
     second, _ = await attempt(2)
@@ -244,7 +261,7 @@ async def test_what_earlier_attempts_left_is_known_at_the_claim(make, store):
     assert seen.epoch == 5
 
 
-async def test_what_a_zombie_stored_after_the_takeover_is_not_held_for_its_own(make):
+async def test_what_a_zombie_stored_after_the_takeover_is_not_held_for_its_own(make: Make) -> None:
     old = make()
     await old.aopen("t", fence=1, owner="run")
     await make().aopen("t", fence=2, owner="run")

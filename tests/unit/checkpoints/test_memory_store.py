@@ -6,5 +6,5 @@ from support.store_contract import StoreContract
 
 class TestMemoryStore(StoreContract):
     @pytest.fixture
-    def store(self):
+    def store(self) -> MemoryStore:
         return MemoryStore()

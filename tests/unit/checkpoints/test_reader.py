@@ -6,6 +6,7 @@ import enum
 import json
 import math
 import uuid
+from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -29,7 +30,10 @@ class Colour(enum.Enum):
     RED = "red"
 
 
-def shown(value: object) -> object:
+Told = tuple[PassingStore, CheckpointReader, list[str]]
+
+
+def shown(value: object) -> Any:
     view = to_json(dump(JsonPlusSerializer(), "x", value))
     json.dumps(view, allow_nan=False)
     return view
@@ -49,11 +53,11 @@ def shown(value: object) -> object:
         (_DeltaSnapshot([1]), [1]),
     ],
 )
-def test_plain_values_read_as_themselves(value, view):
+def test_plain_values_read_as_themselves(value: object, view: object) -> None:
     assert shown(value) == view
 
 
-def test_foreign_types_are_named_and_never_built():
+def test_foreign_types_are_named_and_never_built() -> None:
     module = Point.__module__
     assert shown(Point(3)) == {"$type": f"{module}.Point", "value": {"x": 3}}
     assert shown([Colour.RED]) == [{"$type": f"{module}.Colour", "value": "red"}]
@@ -65,7 +69,7 @@ def test_foreign_types_are_named_and_never_built():
     assert message["value"]["content"] == "hello"
 
 
-def test_values_of_other_serializers_are_described_and_damage_is_told():
+def test_values_of_other_serializers_are_described_and_damage_is_told() -> None:
     assert to_json(StoredValue("pickle", b"1234")) == {"$type": "pickle", "bytes": 4}
     assert to_json(StoredValue("json", b'{"a": 1}')) == {"a": 1}
     with pytest.raises(CorruptObject, match="msgpack"):
@@ -73,7 +77,7 @@ def test_values_of_other_serializers_are_described_and_damage_is_told():
 
 
 @pytest.fixture
-async def told():
+async def told() -> Told:
     store = PassingStore(MemoryStore())
     async with ObjectStoreSaver(store) as saver:
         base = await put(saver, config(), step=-1, source="input", x=1)
@@ -85,7 +89,7 @@ async def told():
     return store, CheckpointReader(store), ids
 
 
-async def test_a_history_costs_one_list_and_reads_no_object(told):
+async def test_a_history_costs_one_list_and_reads_no_object(told: Told) -> None:
     store, reader, (base, child) = told
     lists, gets = store.lists, store.gets
     history = await reader.list_checkpoints("t")
@@ -95,6 +99,7 @@ async def test_a_history_costs_one_list_and_reads_no_object(told):
         (base, None, -1, "input"),
     ]
     assert history[0].time is not None
+    assert history[1].time is not None
     assert history[0].time > history[1].time
     assert all(each.bytes > 0 for each in history)
     assert [each.id for each in await reader.list_checkpoints("t", before=child)] == [base]
@@ -102,14 +107,18 @@ async def test_a_history_costs_one_list_and_reads_no_object(told):
     assert await reader.list_checkpoints("unknown") == []
 
 
-async def test_a_state_is_json_with_what_is_pending_on_it(told):
+async def test_a_state_is_json_with_what_is_pending_on_it(told: Told) -> None:
     _, reader, (base, child) = told
     newest = await reader.read_state("t")
     assert newest is not None
     assert (newest["id"], newest["parent_id"], newest["step"]) == (child, base, 0)
     assert newest["values"]["x"]["value"] == {"x": 2}
     assert newest["pending_writes"] == [{"task_id": "task", "channel": "x", "value": "pending"}]
-    assert (await reader.read_state("t", base))["values"] == {"x": 1}
-    assert (await reader.read_state("t", ns="node:1"))["values"] == {"x": "inner"}
+    older = await reader.read_state("t", base)
+    assert older is not None
+    assert older["values"] == {"x": 1}
+    inner = await reader.read_state("t", ns="node:1")
+    assert inner is not None
+    assert inner["values"] == {"x": "inner"}
     assert await reader.read_state("t", str(uuid.uuid4())) is None
     assert await reader.namespaces("t") == ["", "node:1"]

@@ -26,9 +26,10 @@ def test_the_job_of_a_failed_run_is_kept_for_ten_minutes() -> None:
     assert scene.at(1).decided().writes == (DeleteJob("r-1", "job-1"),)
 
 
-def test_the_job_of_a_paused_run_is_kept_for_a_minute() -> None:
+def test_a_paused_run_keeps_no_job_once_its_pod_has_ended() -> None:
     scene = a_run().running().wanted("Paused").shown("Paused", "PauseCompleted").reported("Paused", 80)
-    scene.exited(80, seconds_ago=60)
+    assert scene.decided().writes == ()
+    scene.exited(80, seconds_ago=0)
     assert scene.decided().writes == (DeleteJob("r-1", "job-1"),)
 
 

@@ -97,18 +97,15 @@ class Story:
         self.screen.line(
             f"POST …/pause → PAUSED after {self.timings.pause:.2f} s, checkpoint {answer['checkpoint_id']}"
         )
-        await self._settled("nothing of the paused run runs", self._nothing_runs)
-        self.timings.pod_ended = time.monotonic() - started
+        await self._settled("the paused run's pod is gone", self._no_pod)
+        self.timings.pod_gone = time.monotonic() - started
         await self._show_paused(answer["checkpoint_id"])
         return before
 
     async def _show_paused(self, checkpoint: str) -> None:
         selector = f"graphrun.dev/run={self.run}"
-        self.screen.line(f"kubectl get pods -l {selector} --field-selector=status.phase=Running")
-        running = await self.kubectl("get", "pods", "-l", selector, "--field-selector=status.phase=Running")
-        self.screen.block(
-            running or "none: its pod has ended (exit code 80), and takes no memory and no processor"
-        )
+        self.screen.line(f"kubectl get pods -l {selector}")
+        self.screen.block(await self.kubectl("get", "pods", "-l", selector) or "none: the pod is gone")
         self.screen.line(f"kubectl get wfr {self.run} -o wide")
         self.screen.block(await self.kubectl("get", "wfr", self.run, "-o", "wide"))
         stored = (await self.kubectl.get("wfr", self.run))["status"]["runner"]["checkpoint"]
@@ -162,6 +159,9 @@ class Story:
                 lambda: watcher.view.word == "cancelled", SETTLE_SECONDS, "the socket tells of it"
             )
         await self._settled("nothing of the cancelled run runs", self._nothing_runs)
+
+    async def _no_pod(self) -> bool:
+        return not await self.kubectl.pods(self.run)
 
     async def _nothing_runs(self) -> bool:
         return not await self.kubectl.live_pods(self.run)

@@ -15,7 +15,7 @@ class Timings:
 
     first_node: float | None = None
     pause: float | None = None
-    pod_ended: float | None = None
+    pod_gone: float | None = None
     resume: float | None = None
     cancel: float | None = None
     socket: list[float] = field(default_factory=list)
@@ -43,7 +43,7 @@ def table(timings: Timings) -> Table:
         what = f"node starts or ends … message received ({len(timings.socket)} events)"
         shown.add_row("node → event on the socket", figures, what)
     shown.add_row("pause", _s(timings.pause), "POST pause … 200 PAUSED, checkpoint stored")
-    shown.add_row("", _s(timings.pod_ended), "POST pause … kubectl shows that its pod has ended")
+    shown.add_row("", _s(timings.pod_gone), "POST pause … kubectl shows that its pod is gone")
     shown.add_row("resume", _s(timings.resume), "POST resume … next node starts in a new pod")
     shown.add_row("cancel → processes gone", _s(timings.cancel), "POST cancel … proof that they have stopped")
     return shown

@@ -12,11 +12,13 @@ from graphrun_operator.views import JobView
 # How long `kubectl logs` and `describe` find the pod of an attempt that is over.
 KEPT: Final = timedelta(seconds=60)
 KEPT_FAILED: Final = timedelta(minutes=10)
+# A paused or waiting run has no pod: one that has ended would stand there as an error, which it is not.
+KEPT_SETTLED: Final = timedelta(0)
 
 
 def tidy(situation: Situation, plan: Plan) -> Plan:
     """Add to the plan the removal of what has been kept long enough."""
-    kept = KEPT_FAILED if situation.phase == phases.FAILED else KEPT
+    kept = _kept(situation)
     writes: list[Write] = list(plan.writes)
     touched = {write.name for write in plan.writes if isinstance(write, DeleteJob)}
     requeue = plan.requeue
@@ -32,6 +34,12 @@ def tidy(situation: Situation, plan: Plan) -> Plan:
         else:
             writes.append(DeleteJob(job.name, job.uid))
     return Plan(rule=plan.rule, opens=plan.opens, writes=tuple(writes), status=plan.status, requeue=requeue)
+
+
+def _kept(situation: Situation) -> timedelta:
+    if situation.settled:
+        return KEPT_SETTLED
+    return KEPT_FAILED if situation.phase == phases.FAILED else KEPT
 
 
 def _over_since(situation: Situation, job: JobView) -> datetime | None:
