@@ -17,7 +17,7 @@ REPORT_PATH: Final = "/runner/v1/report"
 MAX_COMMAND_WAIT_SECONDS: Final = 30
 # An events batch is sent when it holds this many events or when its oldest is this old.
 EVENTS_BATCH_SIZE: Final = 50
-EVENTS_BATCH_SECONDS: Final = 0.1
+EVENTS_BATCH_SECONDS: Final = 0.05
 # An output up to this size (bytes of JSON) is kept in the resource; a larger one goes to object storage.
 OUTPUT_INLINE_BYTES: Final = 1024
 # The interrupts of an outcome together, in bytes of JSON; their values are cut to fit.
