@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sysconfig
+import threading
 from pathlib import Path
 from typing import TypedDict
 
@@ -14,6 +15,8 @@ BRANCHES = (
 )  # fmt: skip
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.With, ast.AsyncWith, ast.Match)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+# Python 3.11 counts the depth of its parser once for all threads: two at once can fail with a SystemError (gh-106905).
+_ONE_PARSE = threading.Lock()
 
 
 class Measure(TypedDict):
@@ -58,7 +61,8 @@ def largest_modules(count: int) -> list[str]:
 
 def _parse(module: str) -> tuple[str, ast.Module]:
     source = (library() / module).read_text(encoding="utf-8", errors="replace")
-    return source, ast.parse(source)
+    with _ONE_PARSE:
+        return source, ast.parse(source)
 
 
 def _functions(tree: ast.Module) -> list[Function]:
