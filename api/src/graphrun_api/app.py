@@ -1,0 +1,88 @@
+"""The two applications: REST and streams for people, the protocol for runners. Building one does no I/O."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from graphrun_api.compose import Program
+from graphrun_api.errors import ApiError
+from graphrun_api.events.routes import router as event_routes
+from graphrun_api.runner_port.routes import router as runner_routes
+from graphrun_api.runs.routes import router as run_routes
+from graphrun_api.web.body_limit import BodyLimit
+from graphrun_api.web.metrics import TimedRequests
+from graphrun_api.web.problems import on_api_error, on_http_error, on_invalid_request, on_unexpected
+from graphrun_api.web.request_ids import RequestIds
+from graphrun_api.workflows.routes import router as workflow_routes
+
+# Inputs of any size go to object storage, but pass through memory once.
+_PUBLIC_BODY_BYTES: Final = 64 * 1024 * 1024
+_RUNNER_BODY_BYTES: Final = 16 * 1024 * 1024
+
+
+def public_api() -> FastAPI:
+    """The public application, without its state: enough for its OpenAPI document."""
+    api = FastAPI(
+        title="graphrun",
+        version="v1alpha1",
+        description="LangGraph workflows on Kubernetes: create, execute, pause, resume, cancel and follow runs.",
+    )
+    for router in (run_routes, event_routes, workflow_routes):
+        api.include_router(router)
+    _answer_with_problems(api)
+    return api
+
+
+def public_app(program: Program) -> ASGIApp:
+    """REST and streams for people."""
+    api = public_api()
+    _fill(api, program.public)
+
+    async def ready(_: Request) -> Response:
+        if program.is_ready:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "the API server has not been heard of lately"}, 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(program.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    api.add_route("/healthz", _alive, include_in_schema=False)
+    api.add_route("/readyz", ready, include_in_schema=False)
+    api.add_route("/metrics", metrics, include_in_schema=False)
+    return _wrapped(api, program, "public", _PUBLIC_BODY_BYTES)
+
+
+def runner_app(program: Program) -> ASGIApp:
+    """The runner protocol."""
+    api = FastAPI(title="graphrun runner protocol", openapi_url=None, docs_url=None, redoc_url=None)
+    api.include_router(runner_routes)
+    _answer_with_problems(api)
+    _fill(api, program.runner)
+    api.add_route("/healthz", _alive, include_in_schema=False)
+    return _wrapped(api, program, "runner", _RUNNER_BODY_BYTES)
+
+
+async def _alive(_: Request) -> Response:
+    return JSONResponse({"status": "alive"})
+
+
+def _fill(api: FastAPI, state: dict[str, Any]) -> None:
+    for name, part in state.items():
+        setattr(api.state, name, part)
+
+
+def _answer_with_problems(api: FastAPI) -> None:
+    api.add_exception_handler(ApiError, on_api_error)
+    api.add_exception_handler(RequestValidationError, on_invalid_request)
+    api.add_exception_handler(HTTPException, on_http_error)
+    api.add_exception_handler(Exception, on_unexpected)
+
+
+def _wrapped(api: FastAPI, program: Program, port: str, limit: int) -> ASGIApp:
+    return RequestIds(TimedRequests(BodyLimit(api, limit), program.metrics, port))

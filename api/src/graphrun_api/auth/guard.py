@@ -1,0 +1,64 @@
+"""The one gate in front of every call: token, project, right, in this order, telling nobody more than they may know."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from graphrun_api.auth.projects import Projects
+from graphrun_api.auth.rights import Right, Rights
+from graphrun_api.auth.tokens import Identity, Tokens, bearer_of
+from graphrun_api.errors import ProjectNotFound, RightMissing
+
+
+@dataclass(frozen=True)
+class Access:
+    """Someone with the right that the call needs, in the namespace of the project."""
+
+    who: Identity
+    project: str
+    namespace: str
+
+
+class Guard:
+    """Composes tokens, projects and rights."""
+
+    def __init__(self, tokens: Tokens, projects: Projects, rights: Rights) -> None:
+        self._tokens = tokens
+        self._projects = projects
+        self._rights = rights
+
+    async def identify(self, connection: HTTPConnection) -> Identity:
+        """Who asks; raises NotAuthenticated."""
+        return await self._tokens.identify(bearer_of(connection.headers.get("authorization", "")))
+
+    async def admit(self, connection: HTTPConnection, verb: str, resource: str) -> Access:
+        """Let through who may do `verb` on `resource` in the project of the path.
+
+        Raises:
+            NotAuthenticated: no valid token.
+            ProjectNotFound: no such project, or one in which they may not even look.
+            RightMissing: they may look, but not do this.
+        """
+        who = await self.identify(connection)
+        project = connection.path_params["project_id"]
+        namespace = self._projects.namespace_of(project)
+        if namespace is None:
+            raise ProjectNotFound
+        name = connection.path_params.get("run_id") or connection.path_params.get("workflow_name") or ""
+        right = Right(verb, resource, namespace, name)
+        if await self._rights.allowed(who, right):
+            return Access(who, project, namespace)
+        if await self._rights.sees(who, namespace):
+            raise RightMissing(f"{who.username} lacks the right to {right}")
+        raise ProjectNotFound
+
+
+def needs(verb: str, resource: str) -> Callable[[HTTPConnection], Awaitable[Access]]:
+    """A dependency for routes: the caller's Access, once the Guard has let them through."""
+
+    async def admitted(connection: HTTPConnection) -> Access:
+        guard: Guard = connection.app.state.guard
+        return await guard.admit(connection, verb, resource)
+
+    return admitted

@@ -1,0 +1,1 @@
+"""Postgres: the pool, every statement by name, and the migrations."""

@@ -1,0 +1,1 @@
+"""The second port: claim, events, command and report, for runners alone."""

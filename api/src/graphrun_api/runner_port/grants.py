@@ -1,0 +1,69 @@
+"""The answer to a granted claim: all that the runner needs. Pure."""
+
+from graphrun_api.runner_port.bindings import Binding
+from graphrun_core import phases
+from graphrun_core.claims import fence_of
+from graphrun_core.options import effective_options
+from graphrun_core.protocol import PROTOCOL_VERSION, ClaimGrant, Command, ResumeRequest, StorageAccess
+from graphrun_core.resources import WorkflowRun, WorkflowSpec
+
+
+def grant_of(
+    run: WorkflowRun, binding: Binding, workflow: WorkflowSpec, storage: StorageAccess
+) -> ClaimGrant:
+    """What this attempt of the run is to do, and with what."""
+    options = effective_options(workflow.defaults, run.spec.options())
+    active = options.timeouts.active_seconds
+    return ClaimGrant(
+        protocol=PROTOCOL_VERSION,
+        namespace=binding.namespace,
+        run=binding.run,
+        runUID=run.metadata.uid,
+        workflow=run.spec.workflow_ref.name,
+        revision=binding.revision,
+        attempt=binding.attempt,
+        graph={"entrypoint": workflow.graph.entrypoint, "files": workflow.graph.files},
+        input=None if run.spec.input_ref else run.spec.input or {},
+        inputRef=run.spec.input_ref,
+        context=run.spec.context,
+        config=run.spec.config.model_dump(mode="json", by_alias=True),
+        durability=options.durability or "async",
+        # The run's UID, never its name: a namesake made later must not read old state.
+        thread=run.metadata.uid,
+        fence=fence_of(binding.attempt),
+        owner=run.metadata.uid,
+        resume=resume_of(run, binding.attempt),
+        pause=options.pause.model_dump(mode="json", by_alias=True),
+        activeSecondsLeft=None if active is None else max(active - run.status.active_seconds, 0.0),
+        storage=storage,
+    )
+
+
+def resume_of(run: WorkflowRun, attempt: int) -> ResumeRequest | None:
+    """The resume that this attempt was opened for.
+
+    One that was asked for since belongs to the next attempt: the operator opens it and writes the id down first.
+    """
+    wanted, opened = run.spec.resume, run.status.resume
+    if not wanted.id or wanted.id != opened.id:
+        return None
+    return ResumeRequest(
+        id=wanted.id,
+        checkpointID=wanted.checkpoint_id,
+        hasValue=wanted.value is not None,
+        value=wanted.value,
+        earlierFences=[fence_of(earlier) for earlier in range(opened.attempt, attempt)],
+    )
+
+
+def command_of(run: WorkflowRun, workflow: WorkflowSpec) -> Command:
+    """What the run should do now; a deleted one reads as cancelled."""
+    pause = effective_options(workflow.defaults, run.spec.options()).pause
+    return Command(
+        state=phases.STATE_CANCELLED if run.is_deleting else run.spec.state,
+        deadlineSeconds=pause.deadline_seconds,
+        onDeadline=pause.on_deadline or "Wait",
+    )
+
+
+CANCELLED = Command(state=phases.STATE_CANCELLED, deadlineSeconds=None, onDeadline="Wait")

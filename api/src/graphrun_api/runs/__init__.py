@@ -1,0 +1,1 @@
+"""Runs over REST: routes translate, services decide, `rules` and `verbs` say what a state allows."""

@@ -1,0 +1,141 @@
+"""WorkflowRuns and patches of them, as the API server takes them. Pure."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphrun_api.runs.schemas import CreateRun, Options, PauseOptions, ResumeRun
+from graphrun_core import names, phases
+from graphrun_core.protocol import INPUT_INLINE_BYTES
+from graphrun_core.resources import RunConfig, RunOptions, WorkflowRun
+
+Json = dict[str, Any]
+
+_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes: no vowels, nothing that looks alike
+_SUFFIX: Final = 5
+_KEYED_SUFFIX: Final = 10
+_OPTION_FIELDS: Final = frozenset(RunOptions.model_fields)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """On whose behalf a run is made, and under which Idempotency-Key (empty: none)."""
+
+    username: str
+    key: str = ""
+
+
+def is_inline(input_data: Json) -> bool:
+    """Whether an input is small enough to stand in the resource."""
+    # Escaped to ASCII it is never shorter than what the API server counts.
+    return len(json.dumps(input_data, separators=(",", ":"))) <= INPUT_INLINE_BYTES
+
+
+def run_manifest(request: CreateRun, name: str, origin: Origin, *, state: str, input_ref: str) -> Json:
+    """The run that a request asks for."""
+    options = request.options
+    reference = {"name": request.workflow, **({"revision": options.revision} if options.revision else {})}
+    spec: Json = {"workflowRef": reference, "state": state, **option_fields(options)}
+    spec |= {"inputRef": input_ref} if input_ref else {"input": request.input_data}
+    annotations = {names.ANNOTATION_REQUESTED_BY: origin.username}
+    if origin.key:
+        annotations[names.ANNOTATION_IDEMPOTENCY_KEY] = fingerprint(request, state)
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.WORKFLOW_RUN_KIND,
+        "metadata": {"name": name, "labels": options.labels or {}, "annotations": annotations},
+        "spec": spec,
+    }
+
+
+def option_fields(options: Options) -> Json:
+    """The options as fields of spec."""
+    given = options.model_dump(exclude_unset=True, mode="json")
+    overrides = {key: value for key, value in given.items() if key in _OPTION_FIELDS and value is not None}
+    fields = RunOptions.model_validate(overrides).to_manifest()
+    if options.config is not None:
+        fields["config"] = RunConfig.model_validate(
+            options.config.model_dump(exclude_none=True)
+        ).to_manifest()
+    if options.context is not None:
+        fields["context"] = options.context
+    return fields
+
+
+def run_name(workflow: str) -> str:
+    """A new name that tells the workflow, within the limit of run names."""
+    return _joined(workflow, "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX)))
+
+
+def keyed_name(workflow: str, origin: Origin) -> str:
+    """The name that the same person's same Idempotency-Key always leads to."""
+    digest = hashlib.sha256(f"{origin.username}\0{origin.key}".encode()).hexdigest()
+    return _joined(workflow, digest[:_KEYED_SUFFIX])
+
+
+def fingerprint(request: CreateRun, state: str) -> str:
+    """What tells a repeated request from another one under the same key."""
+    text = json.dumps([request.model_dump(mode="json"), state], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _joined(workflow: str, suffix: str) -> str:
+    head = workflow[: names.MAX_NAME_LENGTH - len(suffix) - 1].rstrip("-.")
+    return f"{head}-{suffix}"
+
+
+# --- patches: JSON Patch operations on a view of a run
+def set_state(run: WorkflowRun, state: str, username: str) -> list[Json]:
+    """Want another state, on behalf of someone."""
+    operations: list[Json] = [{"op": "add", "path": "/spec/state", "value": state}]
+    if not run.metadata.annotations:
+        operations.append({"op": "add", "path": "/metadata/annotations", "value": {}})
+    key = names.ANNOTATION_REQUESTED_BY.replace("/", "~1")
+    operations.append({"op": "add", "path": f"/metadata/annotations/{key}", "value": username})
+    return operations
+
+
+def set_input(run: WorkflowRun, input_data: Json, input_ref: str) -> list[Json]:
+    """Replace the input, whichever form the old and the new one have."""
+    path, value = ("/spec/inputRef", input_ref) if input_ref else ("/spec/input", input_data)
+    removals: list[Json] = []
+    if run.spec.input is not None:
+        removals.append({"op": "remove", "path": "/spec/input"})
+    if run.spec.input_ref:
+        removals.append({"op": "remove", "path": "/spec/inputRef"})
+    return [*removals, {"op": "add", "path": path, "value": value}]
+
+
+def set_pause(run: WorkflowRun, request: PauseOptions) -> list[Json]:
+    """Override how this pause is made; what is not given stays."""
+    given = {"deadlineSeconds": request.deadline_seconds, "onDeadline": request.on_deadline}
+    changed = {key: value for key, value in given.items() if value is not None}
+    if not changed:
+        return []
+    kept = run.spec.pause.to_manifest()
+    return [{"op": "add", "path": "/spec/pause", "value": {**kept, **changed}}]
+
+
+def set_resume(request: ResumeRun, resume_id: str) -> list[Json]:
+    """A new resume, replacing the last one whole."""
+    value: Json = {"id": resume_id}
+    if request.checkpoint_id:
+        value["checkpointID"] = request.checkpoint_id
+    if request.value is not None:
+        value["value"] = request.value
+    if request.revision:
+        value["revision"] = request.revision
+    return [{"op": "add", "path": "/spec/resume", "value": value}]
+
+
+def wanted_after(*, execute: bool) -> str:
+    """The state of a new run."""
+    return phases.STATE_RUNNING if execute else phases.STATE_PENDING
+
+
+def joined(*parts: Sequence[Json]) -> list[Json]:
+    """Several patches as one."""
+    return [operation for part in parts for operation in part]

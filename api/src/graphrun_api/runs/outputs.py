@@ -1,0 +1,62 @@
+"""The output of a completed run, wherever it lies."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphrun_api import standing
+from graphrun_api.errors import NotFinished, OutputNotFound
+from graphrun_api.standing import status_of
+from graphrun_api.storage.objects import Objects
+from graphrun_core.resources import WorkflowRun
+
+Row = Any  # asyncpg.Record: a mapping by column
+# An output up to this size, in bytes, is shown within the run itself.
+SHOWN_BYTES: Final = 1_048_576
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where an output is: as JSON text, or under a key in object storage. Both empty: there is none."""
+
+    uid: str
+    text: str = ""
+    key: str = ""
+
+
+def output_of(run: WorkflowRun) -> Output | None:
+    """Where the run's output is; None while it has not completed."""
+    if status_of(run) != standing.COMPLETED:
+        return None
+    outcome = run.status.runner.outcome
+    if outcome is None:
+        return Output(run.metadata.uid)
+    if outcome.output_ref:
+        return Output(run.metadata.uid, key=outcome.output_ref)
+    return Output(run.metadata.uid, text=json.dumps(outcome.output))
+
+
+def output_of_row(row: Row) -> Output | None:
+    """The same of a run whose resource is gone."""
+    if row["status"] != standing.COMPLETED:
+        return None
+    return Output(row["uid"], row["output"] or "", row["output_ref"])
+
+
+async def read_output(output: Output | None, objects: Objects) -> bytes:
+    """The output as JSON.
+
+    Raises:
+        NotFinished: the run has not completed.
+        OutputNotFound: it has none, or what it left in storage is gone.
+        StorageUnavailable: try again.
+    """
+    if output is None:
+        raise NotFinished("the run has not completed; its output is there once its status is COMPLETED")
+    if output.text:
+        return output.text.encode()
+    # The key comes from the runner: it must not make us read what belongs to another run.
+    found = await objects.read(output.key) if objects.is_output_of(output.key, output.uid) else None
+    if found is None:
+        raise OutputNotFound("the run left no output, or it is no longer in object storage")
+    return found

@@ -1,0 +1,206 @@
+"""Create, read, list and delete runs."""
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphrun_api.auth.guard import Access
+from graphrun_api.errors import (
+    AlreadyThere,
+    HistoryUnavailable,
+    InputInvalid,
+    KeyReused,
+    NotFinished,
+    OutputNotFound,
+    RunNotFound,
+    StorageUnavailable,
+    VerbRefused,
+)
+from graphrun_api.events.reads import HistoryReads, RunQuery
+from graphrun_api.events.store import EventStore
+from graphrun_api.kube.errors import AlreadyExists
+from graphrun_api.kube.live_runs import LiveRuns
+from graphrun_api.runs import cursors, manifests, outputs, rules, views
+from graphrun_api.runs.manifests import Origin
+from graphrun_api.runs.schemas import Created, CreateRun, RunDetail, RunList
+from graphrun_api.standing import status_of
+from graphrun_api.storage.objects import Objects
+from graphrun_api.workflows.schema_check import input_errors
+from graphrun_api.workflows.service import Workflows
+from graphrun_core import names
+from graphrun_core.resources import WorkflowRun
+
+log = logging.getLogger(__name__)
+
+_NAME_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True)
+class RunRooms:
+    """What runs are made of."""
+
+    live: LiveRuns
+    workflows: Workflows
+    reads: HistoryReads
+    store: EventStore
+    objects: Objects
+
+
+class Runs:
+    """Everything about runs but the verbs and the live view."""
+
+    def __init__(self, rooms: RunRooms) -> None:
+        self._rooms = rooms
+
+    # --- create
+    async def create(self, access: Access, request: CreateRun, *, key: str, execute: bool) -> Created:
+        """Make a run; the same key and request again answer with the same run.
+
+        Raises:
+            WorkflowNotFound, InputInvalid, Invalid, KeyReused, StorageUnavailable: and nothing was made.
+        """
+        await self.check_input(access.namespace, request.workflow, request.input_data)
+        origin = Origin(access.who.username, key)
+        state = manifests.wanted_after(execute=execute)
+        if key and (made := await self._made_before(access.namespace, request, origin, state)):
+            return _created(made, access.project)
+        input_ref = await self.stored_input(request.input_data)
+        run = await self._create(access.namespace, request, origin, state=state, input_ref=input_ref)
+        await self._note(run)
+        return _created(run, access.project)
+
+    async def check_input(self, namespace: str, workflow: str, input_data: dict[str, Any]) -> None:
+        """Refuse an input that the workflow would refuse; raises WorkflowNotFound or InputInvalid."""
+        spec = (await self._rooms.workflows.parsed(namespace, workflow)).spec
+        wrong = input_errors(spec.input_schema, input_data)
+        if wrong:
+            raise InputInvalid("; ".join(f"{item.field}: {item.message}" for item in wrong[:3]), fields=wrong)
+
+    async def stored_input(self, input_data: dict[str, Any]) -> str:
+        """The key under which a large input was stored; empty for one that fits into the resource."""
+        return "" if manifests.is_inline(input_data) else await self._rooms.objects.keep_input(input_data)
+
+    async def _made_before(
+        self, namespace: str, request: CreateRun, origin: Origin, state: str
+    ) -> WorkflowRun | None:
+        try:
+            run = await self._rooms.live.get(namespace, manifests.keyed_name(request.workflow, origin))
+        except RunNotFound:
+            return None
+        return _same(run, request, state)
+
+    async def _create(
+        self, namespace: str, request: CreateRun, origin: Origin, *, state: str, input_ref: str
+    ) -> WorkflowRun:
+        for _ in range(_NAME_ATTEMPTS):
+            keyed = manifests.keyed_name(request.workflow, origin) if origin.key else ""
+            name = keyed or manifests.run_name(request.workflow)
+            body = manifests.run_manifest(request, name, origin, state=state, input_ref=input_ref)
+            try:
+                return await self._rooms.live.create(namespace, body)
+            except AlreadyExists:
+                if keyed:
+                    return _same(await self._rooms.live.fetch(namespace, keyed), request, state)
+        raise AlreadyThere("no free name was found for the run; try again")
+
+    async def _note(self, run: WorkflowRun) -> None:
+        """So that who creates and then lists finds it; the follower would write it a moment later."""
+        try:
+            await self._rooms.store.ensure_run(run)
+        except HistoryUnavailable:
+            log.info("run is created, history follows", extra={"run": run.metadata.name})
+
+    # --- read
+    async def detail(self, access: Access, name: str) -> RunDetail:
+        """Everything known; of a run whose resource is gone, what the history keeps."""
+        try:
+            run = await self._rooms.live.get(access.namespace, name)
+        except RunNotFound:
+            row = await self._row(access.namespace, name)
+            shown, url = await self._shown(access, name, outputs.output_of_row(row))
+            return views.detail_of_row(row, access.project, shown, url)
+        shown, url = await self._shown(access, name, outputs.output_of(run))
+        return views.detail_of(run, access.project, shown, url)
+
+    async def output(self, access: Access, name: str) -> bytes:
+        """The output as JSON; raises NotFinished, OutputNotFound, StorageUnavailable."""
+        try:
+            found = outputs.output_of(await self._rooms.live.get(access.namespace, name))
+        except RunNotFound:
+            found = outputs.output_of_row(await self._row(access.namespace, name))
+        return await outputs.read_output(found, self._rooms.objects)
+
+    async def _shown(
+        self, access: Access, name: str, output: outputs.Output | None
+    ) -> tuple[Any, str | None]:
+        """The output as it stands within the run, and where the whole of it is if it is too large for that."""
+        try:
+            text = await outputs.read_output(output, self._rooms.objects)
+        except (NotFinished, OutputNotFound):
+            return None, None
+        except StorageUnavailable:
+            text = b""
+        if text and len(text) <= outputs.SHOWN_BYTES:
+            return json.loads(text), None
+        return None, f"/api/projects/{access.project}/workflows/runs/{name}/output"
+
+    async def _row(self, namespace: str, name: str) -> Any:  # noqa: ANN401 - a row of Postgres
+        try:
+            row = await self._rooms.reads.run_row(namespace, name)
+        except HistoryUnavailable as error:
+            # The resource is not there, and whether the run ever was cannot be told now.
+            raise HistoryUnavailable(
+                f"there is no live run {name!r}, and the history is out of reach"
+            ) from error
+        if row is None:
+            raise RunNotFound(f"there is no run {name!r} in this project")
+        return row
+
+    # --- list and delete
+    async def page(self, query: RunQuery, cursor: str | None) -> RunList:
+        """One page of the project's runs, newest first; raises CursorInvalid, HistoryUnavailable."""
+        place = cursors.decode(query.namespace, cursor) if cursor else None
+        asked = RunQuery(**{**query.__dict__, "older_than": place, "limit": query.limit + 1})
+        rows = await self._rooms.reads.page_of_runs(asked)
+        following = None
+        if len(rows) > query.limit:
+            last = rows[query.limit - 1]
+            following = cursors.encode(query.namespace, last["created_at"], last["created_order"])
+        return RunList(
+            items=[views.summary_of_row(row) for row in rows[: query.limit]], next_cursor=following
+        )
+
+    async def delete(self, access: Access, name: str) -> None:
+        """Remove a run that has ended; its history stays. Raises NotFinished, RunNotFound."""
+        run = await self._rooms.live.fetch(access.namespace, name)
+        try:
+            rules.judge(rules.DELETE, status_of(run))
+        except VerbRefused as error:
+            raise NotFinished(str(error)) from error
+        await self._rooms.live.delete(run)
+
+    async def drop(self, access: Access, name: str) -> None:
+        """Remove a run whatever it does: its Job and pod go with it."""
+        await self._rooms.live.delete(await self._rooms.live.fetch(access.namespace, name))
+
+
+def _same(run: WorkflowRun, request: CreateRun, state: str) -> WorkflowRun:
+    known = run.metadata.annotations.get(names.ANNOTATION_IDEMPOTENCY_KEY)
+    if known != manifests.fingerprint(request, state):
+        raise KeyReused
+    return run
+
+
+def _created(run: WorkflowRun, project: str) -> Created:
+    started = run.spec.state != "Pending"
+    return Created(
+        run_id=run.metadata.name,
+        status=status_of(run),
+        project=project,
+        workflow=run.spec.workflow_ref.name,
+        created_at=run.metadata.creation_timestamp,
+        message="The run was created and starts."
+        if started
+        else "The run was created; execute it to start it.",
+    )

@@ -1,0 +1,59 @@
+"""Why nothing of a run runs at present, in words, and what may help. Pure."""
+
+from datetime import datetime
+from typing import Final
+
+from graphrun_api import standing
+from graphrun_api.runs.schemas import Waiting
+from graphrun_api.standing import status_of
+from graphrun_core import phases
+from graphrun_core.reasons import CONDITION_ACCEPTED, CONDITION_PAUSED, CONDITION_RUNNING, REASONS
+from graphrun_core.resources import WorkflowRun
+
+# status.reason → (kind, hint)
+_KINDS: Final[dict[str, tuple[str, str]]] = {
+    "Unschedulable": ("unschedulable", "Ask for less in options.resources, or add nodes."),
+    "ImagePullFailed": ("image", "Check the workflow's image and the pull secrets of its namespace."),
+    "PodNotCreated": ("quota", "Check quotas and admission policies of the namespace."),
+    "RetryBackoff": ("backoff", "Nothing to do; the next attempt starts by itself."),
+    "NodeLost": ("node", "Bring the node back, or remove it from the cluster."),
+    "AttemptStarting": ("starting", "Nothing to do; the pod is being started."),
+}
+_STARTING: Final = ("starting", "Nothing to do; the run starts as soon as its pod does.")
+_QUEUE: Final = ("queue", "The run starts when others of its workflow end, or raise maxConcurrentRuns.")
+_INPUT: Final = ("input", "Answer with POST …/resume and a value.")
+_EXECUTE: Final = ("execute", "Start it with POST …/execute.")
+
+
+def waiting_for(run: WorkflowRun) -> Waiting | None:
+    """None where something runs, or nothing is to come."""
+    status, phase = status_of(run), run.status.phase
+    if status == standing.PENDING:
+        return _waiting(run, _EXECUTE, REASONS["WaitingToStart"], run.metadata.creation_timestamp)
+    if status == standing.INTERRUPTED:
+        return _waiting(run, _INPUT, REASONS["InputRequested"], _since(run, CONDITION_PAUSED))
+    if run.status.reason in _KINDS and status not in standing.ENDED:
+        return _waiting(
+            run, _KINDS[run.status.reason], REASONS[run.status.reason], _since(run, CONDITION_RUNNING)
+        )
+    if phase == phases.QUEUED:
+        return _waiting(run, _QUEUE, "Other runs of the workflow are ahead.", _since(run, CONDITION_ACCEPTED))
+    if status == standing.RUNNING and phase != phases.RUNNING and not _holds(run):
+        return _waiting(run, _STARTING, REASONS["AttemptStarting"], run.status.start_time)
+    return None
+
+
+def _waiting(run: WorkflowRun, kind: tuple[str, str], text: str, since: datetime | None) -> Waiting:
+    told = run.status.message if run.status.reason in _KINDS else ""
+    return Waiting(kind=kind[0], text=told or text, since=since, hint=kind[1])
+
+
+def _since(run: WorkflowRun, condition: str) -> datetime | None:
+    found = [item.last_transition_time for item in run.status.conditions if item.type == condition]
+    return found[0] if found else None
+
+
+def _holds(run: WorkflowRun) -> bool:
+    """Whether a pod has claimed the attempt and not yet ended it."""
+    runner = run.status.runner
+    return run.is_claimed and runner.outcome is None and runner.stopped_time is None

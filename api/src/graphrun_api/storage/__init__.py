@@ -1,0 +1,1 @@
+"""Object storage, as far as the API needs it: large inputs and outputs."""

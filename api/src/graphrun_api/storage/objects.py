@@ -1,0 +1,58 @@
+"""Large inputs and outputs in object storage."""
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from graphrun_api.errors import StorageUnavailable
+from graphrun_checkpoints import CheckpointError
+from graphrun_core import storage_keys
+from graphrun_core.protocol import StorageAccess
+
+
+class ObjectStore(Protocol):
+    """What is needed of graphrun_checkpoints' stores."""
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Write an object."""
+
+    async def get(self, key: str) -> bytes | None:
+        """Read an object, None where there is none."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of runs, and how runners reach the same storage."""
+
+    store: ObjectStore
+    access: StorageAccess
+
+    async def keep_input(self, value: dict[str, Any]) -> str:
+        """Store an input before its run exists; answers the key. Each upload has a key of its own."""
+        key = storage_keys.input_key(self.access["prefix"], str(uuid.uuid4()))
+        await self._put(key, value)
+        return key
+
+    async def keep_output(self, run_uid: str, attempt: int, value: Any) -> str:  # noqa: ANN401 - any JSON
+        """Store an output that is too large for the resource; answers the key."""
+        key = storage_keys.output_key(self.access["prefix"], run_uid, attempt)
+        await self._put(key, value)
+        return key
+
+    def is_output_of(self, key: str, run_uid: str) -> bool:
+        """Whether a key lies under this run: a runner must not make the API read another's objects."""
+        return key.startswith(f"{self.access['prefix']}/runs/{run_uid}/") and "/../" not in key
+
+    async def read(self, key: str) -> bytes | None:
+        """The object's bytes; raises StorageUnavailable."""
+        try:
+            return await self.store.get(key)
+        except CheckpointError as error:
+            raise StorageUnavailable from error
+
+    async def _put(self, key: str, value: Any) -> None:  # noqa: ANN401 - any JSON
+        try:
+            await self.store.put(key, json.dumps(value, separators=(",", ":")).encode())
+        except CheckpointError as error:
+            raise StorageUnavailable from error

@@ -1,0 +1,161 @@
+"""One table from domain errors to HTTP, as RFC 9457 problem documents."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+
+from graphrun_api import errors
+from graphrun_api.kube import errors as kube
+from graphrun_api.web.request_ids import current_request_id
+
+MEDIA_TYPE: Final = "application/problem+json"
+_RETRY_SECONDS: Final = "2"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one family of errors looks over HTTP."""
+
+    status: int
+    slug: str
+    title: str
+
+
+# The most specific class of an error decides; a test holds that every error of the room has a row.
+TABLE: Final[dict[type[errors.ApiError], Kind]] = {
+    errors.NotAuthenticated: Kind(401, "not-authenticated", "Not authenticated"),
+    errors.RightMissing: Kind(403, "right-missing", "Right missing"),
+    errors.NotFound: Kind(404, "not-found", "Not found"),
+    errors.ProjectNotFound: Kind(404, "project-not-found", "Project not found"),
+    errors.WorkflowNotFound: Kind(404, "workflow-not-found", "Workflow not found"),
+    errors.RunNotFound: Kind(404, "run-not-found", "Run not found"),
+    errors.OutputNotFound: Kind(404, "output-not-found", "No output"),
+    errors.AlreadyThere: Kind(409, "already-there", "Already there"),
+    errors.BodyMalformed: Kind(400, "malformed-json", "Malformed JSON"),
+    errors.BodyInvalid: Kind(422, "invalid-request", "Invalid request"),
+    errors.BodyTooLarge: Kind(413, "body-too-large", "Body too large"),
+    errors.InputInvalid: Kind(422, "invalid-input", "Input breaks the workflow's schema"),
+    errors.CursorInvalid: Kind(400, "invalid-cursor", "Invalid cursor"),
+    errors.KeyReused: Kind(422, "idempotency-key-reused", "Idempotency key reused"),
+    errors.VerbRefused: Kind(400, "state-forbids", "The run's state forbids this"),
+    errors.AlreadyCompleted: Kind(409, "already-completed", "Already completed"),
+    errors.NotFinished: Kind(409, "not-finished", "Not finished"),
+    errors.StaleView: Kind(503, "busy", "The run is changing"),
+    errors.ClusterUnavailable: Kind(503, "cluster-unavailable", "Cluster out of reach"),
+    errors.ClusterRefused: Kind(403, "cluster-refused", "Refused by the cluster"),
+    errors.HistoryUnavailable: Kind(503, "history-unavailable", "History out of reach"),
+    errors.StorageUnavailable: Kind(503, "storage-unavailable", "Object storage out of reach"),
+    errors.BindingRefused: Kind(403, "binding-refused", "No runner of a run"),
+    errors.Superseded: Kind(409, "superseded", "Superseded"),
+    errors.ClaimRefused: Kind(409, "claim-refused", "Claim refused"),
+    errors.ApiError: Kind(500, "internal", "Internal error"),
+    # what the API server says, where no service gave it a meaning of its own
+    kube.Missing: Kind(404, "not-found", "Not found"),
+    kube.AlreadyExists: Kind(409, "already-there", "Already there"),
+    kube.Conflict: Kind(503, "busy", "The object is changing"),
+    kube.Invalid: Kind(422, "invalid-request", "Invalid request"),
+    kube.Gone: Kind(503, "cluster-unavailable", "Cluster out of reach"),
+}
+
+
+def kind_of(error: errors.ApiError) -> Kind:
+    """The row of the error's most specific class."""
+    return next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
+
+
+def document(
+    kind: Kind, detail: str, instance: str, fields: tuple[errors.FieldError, ...] = ()
+) -> dict[str, Any]:
+    """The body of a problem; `errors` names each wrong field."""
+    body: dict[str, Any] = {
+        "type": f"urn:graphrun:problem:{kind.slug}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "instance": instance,
+    }
+    if request_id := current_request_id():
+        body["request_id"] = request_id
+    if fields:
+        body["errors"] = [{"field": item.field, "message": item.message} for item in fields]
+    return body
+
+
+def response_to(error: errors.ApiError, instance: str) -> Response:
+    """The answer that tells a person of `error`."""
+    kind = kind_of(error)
+    headers = {"Retry-After": _RETRY_SECONDS} if kind.status == 503 else {}  # noqa: PLR2004 - HTTP's number
+    if kind.status == 401:  # noqa: PLR2004 - HTTP's number
+        headers["WWW-Authenticate"] = "Bearer"
+    body = document(kind, str(error), instance, error.fields)
+    return JSONResponse(body, kind.status, headers, media_type=MEDIA_TYPE)
+
+
+async def on_api_error(connection: HTTPConnection, error: Exception) -> Response:
+    """Exception handler for the room's own errors."""
+    assert isinstance(error, errors.ApiError)  # noqa: S101 - registered for this class alone
+    return response_to(error, connection.url.path)
+
+
+async def on_http_error(connection: HTTPConnection, error: Exception) -> Response:
+    """Exception handler for the framework's own 404, 405 and the like."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+    kind = Kind(error.status_code, "http", str(error.detail))
+    body = document(kind, str(error.detail), connection.url.path)
+    return JSONResponse(body, error.status_code, error.headers, media_type=MEDIA_TYPE)
+
+
+async def on_invalid_request(connection: HTTPConnection, error: Exception) -> Response:
+    """Exception handler for parameters and bodies that do not fit: malformed JSON is 400, the rest 422."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
+    return response_to(explain(error), connection.url.path)
+
+
+async def on_unexpected(connection: HTTPConnection, _error: Exception) -> Response:
+    """Exception handler of last resort; the server logs the traceback."""
+    kind = TABLE[errors.ApiError]
+    detail = "graphrun failed to answer; the log has the reason under this request_id."
+    return JSONResponse(document(kind, detail, connection.url.path), kind.status, media_type=MEDIA_TYPE)
+
+
+def explain(error: RequestValidationError) -> errors.ApiError:
+    """Say in our words what the framework found."""
+    found = error.errors()
+    for item in found:
+        if item["type"] == "json_invalid":
+            return malformed(error.body if isinstance(error.body, str) else "", item)
+    fields = [errors.FieldError(_path(item["loc"]), str(item["msg"])) for item in found]
+    summary = "; ".join(f"{field.field}: {field.message}" for field in fields)
+    return errors.BodyInvalid(summary, fields=fields)
+
+
+def malformed(text: str, item: dict[str, Any]) -> errors.BodyMalformed:
+    """Name line and column of the place where the JSON ends to be JSON."""
+    position = int(item["loc"][-1]) if len(item["loc"]) > 1 else 0
+    reason = str(item.get("ctx", {}).get("error", "it cannot be read"))
+    return errors.BodyMalformed(describe_place(text, position, reason))
+
+
+def describe_place(text: str, position: int, reason: str) -> str:
+    """`line 3, column 7: …` for a position in `text`."""
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
+    return f"the body is no JSON at line {line}, column {column}: {reason}"
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """`body.options.retries.limit`, without the framework's leading word where it says nothing."""
+    parts = [str(part) for part in location]
+    return ".".join(
+        parts[1:] if parts and parts[0] in {"body", "query", "path", "header"} and len(parts) > 1 else parts
+    )
+
+
+def to_text(body: dict[str, Any]) -> str:
+    """A problem as compact JSON."""
+    return json.dumps(body, separators=(",", ":"))

@@ -1,0 +1,42 @@
+"""The API on a real API server, Postgres and S3 server. There is no operator: tests write what it would."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from graphrun_checkpoints import StorageConfig
+from graphrun_devcluster.controlplane import ControlPlane
+from support.api_world import Api, Kube, Project, Rest, kube_of, rest_of, running_api, settings_for
+from support.controlplane import control_plane
+from support.postgres import _migrated, database, empty_database, postgres
+from support.s3server import s3_server, storage
+
+__all__ = ["_migrated", "database", "empty_database", "postgres", "s3_server", "storage"]
+
+
+@pytest.fixture(scope="session")
+def plane() -> ControlPlane:
+    return control_plane()
+
+
+@pytest.fixture
+async def kube(plane: ControlPlane) -> AsyncIterator[Kube]:
+    async with kube_of(plane) as kube:
+        yield kube
+
+
+@pytest.fixture
+async def project(kube: Kube) -> Project:
+    return await Project.make(kube)
+
+
+@pytest.fixture
+async def api(plane: ControlPlane, database: str, storage: StorageConfig) -> AsyncIterator[Api]:
+    async with running_api(plane, settings_for(database, storage)) as api:
+        yield api
+
+
+@pytest.fixture
+async def rest(api: Api, project: Project) -> AsyncIterator[Rest]:
+    async with rest_of(api, project) as rest:
+        yield rest
