@@ -64,21 +64,24 @@ async def serve(settings: Settings, cluster: ApiServer) -> None:
         settings.health_port,
         lambda: judge_health(oldest_wait=queue.oldest_wait(), misses=resync.misses),
     )
-    async with health:
-        await resync.first()
-        watches = await _watch(cache, queue)
-        await _until_one_ends(_stop_signal(), queue.run(), resync.forever(), watches)
-
-
-async def _stop_signal() -> None:
-    """Ends when the process is told to. Only to be used once Kopf has put its own handlers for signals in place.
-
-    Those would have Kopf end at its leisure, and the queue go on meanwhile.
-    """
     stop = asyncio.Event()
+    _stop_on_signals(stop)
+    async with health:
+        await _until_one_ends(stop.wait(), _work(cache, queue, resync, stop))
+
+
+async def _work(cache: Cache, queue: KeyedQueue, resync: Resync, stop: asyncio.Event) -> None:
+    """List all, then watch and reconcile until one of the parts ends."""
+    await resync.first()
+    watches = await _watch(cache, queue)
+    # Kopf has put its own handlers in place: it would end at its leisure, and the queue go on meanwhile.
+    _stop_on_signals(stop)
+    await _until_one_ends(queue.run(), resync.forever(), watches)
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
 
 
 async def _watch(cache: Cache, queue: KeyedQueue) -> Coroutine[None, None, None]:
@@ -93,10 +96,12 @@ async def _watch(cache: Cache, queue: KeyedQueue) -> Coroutine[None, None, None]
 async def _until_one_ends(*parts: Coroutine[None, None, object]) -> None:
     """Run the parts side by side; the first to end ends all, and raises what ended it."""
     tasks = [asyncio.create_task(part) for part in parts]
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()
 

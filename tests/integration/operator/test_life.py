@@ -148,7 +148,8 @@ async def test_a_quota_that_forbids_the_pod_is_explained(cluster: Nodeless) -> N
 
 async def test_a_job_that_the_cluster_refuses_is_explained_and_tried_again(cluster: Nodeless) -> None:
     await cluster.create_workflow()
-    await cluster.create_run(resources={"limits": {"memory": "64Mi"}}, timeouts={"startSeconds": 5})
+    resources = {"requests": {"memory": "128Mi"}, "limits": {"memory": "64Mi"}}
+    await cluster.create_run(resources=resources, timeouts={"startSeconds": 5})
     status = await cluster.phase("run", "Starting")
     assert status["reason"] == "PodNotCreated"
     assert status["message"].startswith("Job run-1 was refused:")
