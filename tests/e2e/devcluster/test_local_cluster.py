@@ -162,7 +162,15 @@ def test_pods_outlive_the_death_of_kubelet_and_containerd(cluster: LocalCluster)
     cluster.up()
 
     assert wait_until(lambda: _restarts(cluster, "survivor") == 0, 20, interval=0.5)
-    assert in_pod(cluster, "survivor", "echo", "here") == "here\n"
+    # A kubelet that has just started refuses exec until it has read its pods.
+    assert wait_until(lambda: _answers(cluster, "survivor"), 20, interval=0.5)
+
+
+def _answers(cluster: LocalCluster, pod: str) -> bool:
+    try:
+        return in_pod(cluster, pod, "echo", "here") == "here\n"
+    except AssertionError:
+        return False
 
 
 def _restarts(cluster: LocalCluster, pod: str) -> int:

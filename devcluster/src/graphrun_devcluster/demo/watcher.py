@@ -57,6 +57,11 @@ class Watcher:
                 f"{what}: the events ended before; last seen: {self.view.word}"
             ) from self._failure()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the run's last event has come."""
+        return bool(self.history) and self.history[-1].type in LAST_EVENTS
+
     def first(self, kind: str, attempt: int) -> Event:
         """The first event of this type in an attempt; `has` it first."""
         return next(event for event in self.history if event.type == kind and event.attempt == attempt)
@@ -86,7 +91,9 @@ async def watch(base: str, token: str, run: str, on_event: OnEvent) -> AsyncIter
     try:
         yield watcher
     finally:
-        task.cancel()
+        # After the last event the socket is being closed already; cancelled in that, it would be left open.
+        if not watcher.is_over:
+            task.cancel()
         await asyncio.wait([task])
 
 
@@ -98,7 +105,7 @@ async def _follow(watcher: Watcher, base: str, token: str, run: str) -> None:
             async with aclosing(events(base, token, run, after=watcher.view.seq)) as stream:
                 async for event in stream:
                     watcher.take(event)
-                    if event.type in LAST_EVENTS:
+                    if watcher.is_over:
                         return
         except (ConnectionClosed, ConnectionError):
             await asyncio.sleep(RECONNECT_SECONDS)
