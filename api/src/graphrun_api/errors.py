@@ -61,6 +61,10 @@ class BodyMalformed(ApiError):
     """The request's body is no JSON."""
 
 
+class MediaTypeWrong(ApiError):
+    """The body was not sent as JSON; send it with Content-Type: application/json."""
+
+
 class BodyInvalid(ApiError):
     """The request breaks a rule."""
 

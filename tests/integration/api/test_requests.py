@@ -70,6 +70,14 @@ async def test_malformed_json_is_answered_with_the_place(rest: Rest) -> None:
     assert "line 3, column 2" in problem["detail"]
 
 
+async def test_a_body_that_is_not_sent_as_json_is_told_the_header(rest: Rest) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    problem = await rest.refused(415, "POST", "/runs", content='{"workflow": "flow"}', headers=form)
+
+    assert "Content-Type: application/json" in problem["detail"]
+
+
 async def test_wrong_fields_are_named(rest: Rest) -> None:
     body = {"workflow": "flow", "options": {"retries": {"limit": "many"}, "typo": 1}}
 

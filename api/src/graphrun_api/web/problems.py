@@ -36,6 +36,7 @@ TABLE: Final[dict[type[errors.ApiError], Kind]] = {
     errors.RunNotFound: Kind(404, "run-not-found", "Run not found"),
     errors.OutputNotFound: Kind(404, "output-not-found", "No output"),
     errors.AlreadyThere: Kind(409, "already-there", "Already there"),
+    errors.MediaTypeWrong: Kind(415, "media-type", "Unsupported media type"),
     errors.BodyMalformed: Kind(400, "malformed-json", "Malformed JSON"),
     errors.BodyInvalid: Kind(422, "invalid-request", "Invalid request"),
     errors.BodyTooLarge: Kind(413, "body-too-large", "Body too large"),
@@ -111,7 +112,7 @@ async def on_http_error(connection: HTTPConnection, error: Exception) -> Respons
 
 
 async def on_invalid_request(connection: HTTPConnection, error: Exception) -> Response:
-    """Exception handler for parameters and bodies that do not fit: malformed JSON is 400, the rest 422."""
+    """Exception handler for parameters and bodies that do not fit: malformed JSON is 400, no JSON by its header 415, the rest 422."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
     return response_to(explain(error), connection.url.path)
 
@@ -125,6 +126,8 @@ async def on_unexpected(connection: HTTPConnection, _error: Exception) -> Respon
 
 def explain(error: RequestValidationError) -> errors.ApiError:
     """Say in our words what the framework found."""
+    if isinstance(error.body, bytes):  # left unread, for its Content-Type was another one
+        return errors.MediaTypeWrong()
     found = error.errors()
     for item in found:
         if item["type"] == "json_invalid":
