@@ -32,9 +32,8 @@ ABSENT = {
     CONTROL_PLANE.name: ["langgraph.graph", "graphrun_runner", "pip", "setuptools", "pytest"],
 }
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0, reason="unpacking images as they are, and chroot, need root"
-)
+# Unpacking images as they are, and chroot.
+pytestmark = pytest.mark.usefixtures("root")
 
 
 @pytest.fixture(scope="module", params=PRODUCT, ids=lambda spec: spec.name)

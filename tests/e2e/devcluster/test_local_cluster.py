@@ -27,9 +27,7 @@ from graphrun_devcluster.providers.provider import ServicePort
 from graphrun_devcluster.waiting import wait_until
 from support.localcluster import SHELL_IMAGE, load_shell_image, run_kubectl, service, shell_pod
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="a local cluster needs Linux and root"
-)
+pytestmark = pytest.mark.usefixtures("root")
 
 NAME = "e2e-devcluster"
 LAYOUT = Layout(NAME)

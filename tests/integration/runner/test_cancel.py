@@ -11,7 +11,7 @@ from support.runner_process import Runner, children_of
 
 # A PID namespace of its own, where the supervisor is PID 1: as in a container.
 _NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
-needs_namespaces = pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace needs root")
+needs_namespaces = pytest.mark.usefixtures("root")
 
 
 @pytest.mark.parametrize("by", ["api", "file", "sigterm", "sigterm-api"])

@@ -55,23 +55,9 @@ def detail_of(run: WorkflowRun, project: str, output: Any, output_url: str | Non
 def detail_of_row(row: Row, project: str, output: Any, output_url: str | None) -> RunDetail:  # noqa: ANN401 - any JSON
     """What the history keeps of a run whose resource is gone."""
     return RunDetail(
-        run_id=row["name"],
-        uid=row["uid"],
+        **_shared_fields(row),
         project=project,
-        workflow=row["workflow"],
-        revision=row["revision"],
-        status=row["status"],
-        phase=row["phase"],
-        reason=row["reason"],
-        message=row["message"],
-        attempt=row["attempt"],
-        progress=row["progress"],
-        labels=row["labels"],
-        requested_by=row["requested_by"],
-        created_at=row["created_at"],
-        started_at=row["started_at"],
         paused_at=row["paused_at"],
-        completed_at=row["completed_at"],
         checkpoint=_parsed(row["checkpoint"]),
         input_data=None,
         options={},
@@ -135,24 +121,33 @@ def status_of_row(row: Row, nodes: list[NodeState]) -> RunStatus:
     )
 
 
+# What a list and a single run tell alike, by the columns of the same names.
+_SHARED = (
+    "uid",
+    "workflow",
+    "revision",
+    "status",
+    "phase",
+    "reason",
+    "message",
+    "attempt",
+    "progress",
+    "labels",
+    "requested_by",
+    "created_at",
+    "started_at",
+    "completed_at",
+)
+
+
+def _shared_fields(row: Row) -> dict[str, Any]:
+    return {"run_id": row["name"], **{name: row[name] for name in _SHARED}}
+
+
 def summary_of_row(row: Row) -> RunSummary:
     """A run in a list."""
     return RunSummary(
-        run_id=row["name"],
-        uid=row["uid"],
-        workflow=row["workflow"],
-        revision=row["revision"],
-        status=row["status"],
-        phase=row["phase"],
-        reason=row["reason"],
-        message=row["message"],
-        attempt=row["attempt"],
-        progress=row["progress"],
-        labels=row["labels"],
-        requested_by=row["requested_by"],
-        created_at=row["created_at"],
-        started_at=row["started_at"],
-        completed_at=row["completed_at"],
+        **_shared_fields(row),
         last_seq=row["last_seq"],
         archived=row["gone_at"] is not None,
     )
