@@ -8,8 +8,6 @@ closes, which also happens when pytest is killed.
 """
 
 import contextlib
-import json
-import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ import pytest
 import urllib3
 
 from graphrun_checkpoints import Credentials, StorageConfig
+from support.guarded import guarded
 
 ACCESS_KEY = "graphrun-test"
 SECRET_KEY = "graphrun-test-secret"  # noqa: S105 - opens a server that lives as long as the tests
@@ -76,21 +75,7 @@ def storage(s3_server: S3Server) -> StorageConfig:
 @contextlib.contextmanager
 def running_server() -> Iterator[S3Server]:
     """Start a server and end it, outside of pytest fixtures too."""
-    guardian = subprocess.Popen(
-        [sys.executable, str(_GUARDIAN), ACCESS_KEY, SECRET_KEY, BUCKET, REGION],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C ends pytest, and pytest ends the guardian
-    )
-    assert guardian.stdin is not None
-    assert guardian.stdout is not None
-    try:
-        answer = guardian.stdout.readline()
-        if not answer:
-            raise RuntimeError("SeaweedFS did not start; its log is above")
-        yield S3Server(**json.loads(answer))
-    finally:
-        guardian.stdin.close()
-        guardian.wait(timeout=20)
-        guardian.stdout.close()
+    with guarded(
+        [sys.executable, str(_GUARDIAN), ACCESS_KEY, SECRET_KEY, BUCKET, REGION], "SeaweedFS"
+    ) as answer:
+        yield S3Server(**answer)
