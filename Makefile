@@ -41,16 +41,23 @@ unit: setup ## Values only: no cluster, no server
 	$(PYTEST) tests/unit
 
 .PHONY: packaging
-packaging: setup ## Charts, images, generated files
+packaging: components ## Charts, images, generated files
+	@$(PY) -m graphrun_devcluster images >/dev/null
 	$(PYTEST) tests/packaging
 
 .PHONY: integration
-integration: setup ## Real control plane, Postgres and S3 server
+integration: components ## Real control plane, Postgres and S3 server
 	$(PYTEST) tests/integration
 
 .PHONY: e2e
-e2e: setup ## The product by its chart on a real node
+e2e: components ## The product by its chart on a real node
+	@$(PY) -m graphrun_devcluster up >/dev/null
 	$(PYTEST) tests/e2e
+
+# Before the tests, not in them: the first build takes minutes, and a test has a time limit.
+.PHONY: components
+components: setup ## Build Kubernetes and its companions into the cache, once a version
+	@$(PY) -m graphrun_devcluster components >/dev/null
 
 .PHONY: lint
 lint: setup ## ruff, format, import contracts, unused dependencies

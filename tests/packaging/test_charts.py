@@ -10,6 +10,9 @@ from graphrun_api.settings import Settings as ApiSettings
 from graphrun_operator.settings import Settings as OperatorSettings
 from support.helm import CHARTS, REQUIRED_VALUES, Helm, helm_3, helm_4, merged
 
+# The first of them builds Helm 3, which takes minutes.
+pytestmark = pytest.mark.timeout(1800)
+
 Manifest = dict[str, Any]
 GENEROUS: Manifest = {
     "imagePullSecrets": ["registry"],

@@ -14,6 +14,9 @@ from pydantic import BaseModel
 from graphrun_core import names, phases, protocol, reasons, resources
 from support.helm import CHARTS, Helm, helm_3, helm_4
 
+# The first of them builds Helm 3, which takes minutes.
+pytestmark = pytest.mark.timeout(1800)
+
 ROOT = CHARTS.parent
 CRDS = ROOT / "crds"
 
