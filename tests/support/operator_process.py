@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,13 +14,7 @@ from typing import Any
 
 from graphrun_devcluster.controlplane import ControlPlane
 from graphrun_devcluster.waiting import wait_until
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+from support.ports import free_port
 
 
 class OperatorProcess:
@@ -31,8 +24,8 @@ class OperatorProcess:
         self._kubeconfig, self._log = plane.kubeconfig, log
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
-        self.health_port = _free_port()
-        self.metrics_port = _free_port()
+        self.health_port = free_port()
+        self.metrics_port = free_port()
 
     def start(self) -> None:
         """Start, and wait until it watches."""

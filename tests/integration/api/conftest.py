@@ -40,3 +40,10 @@ async def api(plane: ControlPlane, database: str, storage: StorageConfig) -> Asy
 async def rest(api: Api, project: Project) -> AsyncIterator[Rest]:
     async with rest_of(api, project) as rest:
         yield rest
+
+
+@pytest.fixture
+async def other(plane: ControlPlane, database: str, storage: StorageConfig) -> AsyncIterator[Api]:
+    """A second replica."""
+    async with running_api(plane, settings_for(database, storage)) as other:
+        yield other

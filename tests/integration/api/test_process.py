@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import IO, Any
 import httpx
 import pytest
 
+from support.ports import free_port
 from support.waiting import eventually
 
 
@@ -58,7 +58,7 @@ async def test_it_migrates_serves_and_ends_when_told(
     first, second = run(environ, "migrate"), run(environ, "migrate")
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
 
-    environ["GRAPHRUN_PORT"] = str(_free_port())
+    environ["GRAPHRUN_PORT"] = str(free_port())
     with (tmp_path / "log").open("wb") as log:
         process = _started(environ, log)
     try:
@@ -83,9 +83,3 @@ async def test_it_migrates_serves_and_ends_when_told(
 
 def _started(environ: dict[str, str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-W", "error", "-m", "graphrun_api"], env=environ, stderr=log)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 
 from graphrun_api.runner_port.refresher import Refresher
-from graphrun_checkpoints import StorageConfig
-from graphrun_devcluster.controlplane import ControlPlane
 from support.api_world import (
     GRAPH,
     MERGE,
@@ -19,8 +17,6 @@ from support.api_world import (
     Runner,
     now,
     runner_of,
-    running_api,
-    settings_for,
 )
 from support.waiting import eventually
 
@@ -28,13 +24,6 @@ from support.waiting import eventually
 @pytest.fixture(autouse=True)
 async def workflow(project: Project) -> None:
     await project.workflow(defaults={"pause": {"deadlineSeconds": 5}, "timeouts": {"activeSeconds": 100}})
-
-
-@pytest.fixture
-async def other(plane: ControlPlane, database: str, storage: StorageConfig) -> AsyncIterator[Api]:
-    """A second replica."""
-    async with running_api(plane, settings_for(database, storage)) as other:
-        yield other
 
 
 @pytest.fixture

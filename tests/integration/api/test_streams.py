@@ -13,9 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from graphrun_api.events import feed, socket
-from graphrun_checkpoints import StorageConfig
-from graphrun_devcluster.controlplane import ControlPlane
-from support.api_world import Api, Project, Rest, Runner, now, rest_of, runner_of, running_api, settings_for
+from support.api_world import Api, Project, Rest, Runner, now, rest_of, runner_of
 from support.waiting import eventually
 
 
@@ -32,13 +30,6 @@ async def run(rest: Rest) -> str:
 @pytest.fixture
 def rights_are_checked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "RIGHT_CHECK_SECONDS", 0.2)
-
-
-@pytest.fixture
-async def other(plane: ControlPlane, database: str, storage: StorageConfig) -> AsyncIterator[Api]:
-    """A second replica."""
-    async with running_api(plane, settings_for(database, storage)) as other:
-        yield other
 
 
 @pytest.fixture

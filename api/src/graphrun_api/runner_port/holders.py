@@ -22,6 +22,14 @@ class Holders:
         if cached is not None and holds(cached, binding):
             return cached
         # The cache may lag behind a claim that another replica has just granted.
+        return await self.fetched_run_of(binding)
+
+    async def fetched_run_of(self, binding: Binding) -> WorkflowRun:
+        """The same on the API server's word alone: for who has just met a conflict.
+
+        Raises:
+            Superseded: this pod does not hold the current attempt, or the run is gone.
+        """
         try:
             run = await self._live.fetch(binding.namespace, binding.run)
         except RunNotFound as error:

@@ -95,7 +95,7 @@ class RunnerService:
             try:
                 await self._write_report(run, after)
             except Conflict:
-                run = await self._refetched(binding)
+                run = await self._holders.fetched_run_of(binding)
                 continue
             except Missing as error:
                 raise Superseded("the run is gone") from error
@@ -132,15 +132,6 @@ class RunnerService:
             if not holds(cached, binding):
                 raise Superseded
         return grants.command_of(cached, await self._revisions.get(binding.namespace, binding.revision))
-
-    async def _refetched(self, binding: Binding) -> WorkflowRun:
-        try:
-            run = await self._live.fetch(binding.namespace, binding.run)
-        except RunNotFound as error:
-            raise Superseded("the run is gone") from error
-        if not holds(run, binding):
-            raise Superseded
-        return run
 
     async def _with_stored_output(self, binding: Binding, report: Json) -> Json:
         """Keep the resource small, and never let a report point at what is not its run's."""

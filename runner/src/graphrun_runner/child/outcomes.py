@@ -9,8 +9,8 @@ from graphrun_core import protocol
 from graphrun_core.protocol import Outcome
 from graphrun_runner.child.json_form import cut
 
-# As many as the resource shows.
-_MAX_INTERRUPTS: Final = 8
+# As many as the resource has room for (crds/workflowruns.yaml).
+_MAX_INTERRUPTS: Final = 20
 
 
 def describe(error: BaseException) -> str:
