@@ -49,6 +49,13 @@ packaging: components ## Charts, images, generated files
 integration: components ## Real control plane, Postgres and S3 server
 	$(PYTEST) tests/integration
 
+# Failing seeds are printed: SEED=… repeats them.
+ROUNDS ?= 200
+SEED ?= 0
+.PHONY: soak-checkpoints
+soak-checkpoints: setup ## Kill processes that checkpoint, ROUNDS runs long, and at every PUT of a large one
+	GRAPHRUN_SOAK_ROUNDS=$(ROUNDS) GRAPHRUN_SOAK_SEED=$(SEED) $(PYTEST) tests/integration/checkpoints/test_crashes.py
+
 .PHONY: e2e
 e2e: components ## The product by its chart on a real node
 	@$(PY) -m graphrun_devcluster up >/dev/null
@@ -56,8 +63,9 @@ e2e: components ## The product by its chart on a real node
 
 # Before the tests, not in them: the first build takes minutes, and a test has a time limit.
 .PHONY: components
-components: setup ## Build Kubernetes and its companions into the cache, once a version
+components: setup ## Build what tests run on into the cache, once a version: Kubernetes, MinIO, moto
 	@$(PY) -m graphrun_devcluster components >/dev/null
+	@$(PY) tests/support/moto_environment.py
 
 .PHONY: lint
 lint: setup ## ruff, format, import contracts, unused dependencies

@@ -6,7 +6,8 @@
 #   scripts/lock.sh --upgrade-package X  any further options go to `uv pip compile`
 #
 # dev.txt is resolved first and constrains the others, so that tests and images run the same versions.
-# build.txt holds the build back end that the Dockerfiles use to build the members' wheels.
+# build.txt holds the build back end that the Dockerfiles use to build the members' wheels; moto.txt a test server that
+# does not fit beside our own dependencies and gets an environment of its own.
 # No index and no host appears in the locks: they install from whatever index the machine is set up for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -42,6 +43,7 @@ lock dev "${members[@]/%//pyproject.toml}" --group pyproject.toml:dev
 lock runner {core,checkpoints,runner}/pyproject.toml --constraints "$target/dev.txt"
 lock control-plane {core,checkpoints,operator,api}/pyproject.toml --constraints "$target/dev.txt"
 lock build locks/build.in # what the members name under [build-system]
+lock moto locks/moto.in
 
 if [[ $check ]]; then
     diff --recursive --unified locks "$target" || {

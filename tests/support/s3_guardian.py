@@ -1,6 +1,6 @@
-"""The process that runs the tests' S3 server (SeaweedFS) and leaves nothing of it behind.
+"""The process that runs one of the tests' S3 servers and leaves nothing of it behind.
 
-    python s3_guardian.py <access key> <secret key> <bucket> <region>
+    python s3_guardian.py <Account as JSON> <Launch as JSON>
 
 Prints one line of JSON when the bucket is there. Ends the server and removes its files as soon as standard input
 closes: that happens too when the tests are killed. Imports little, for a fast start.
@@ -8,6 +8,7 @@ closes: that happens too when the tests are killed. Imports little, for a fast s
 
 import contextlib
 import ctypes
+import glob
 import json
 import select
 import shutil
@@ -15,37 +16,30 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import minio
 import urllib3
 
-ACCESS_KEY, SECRET_KEY, BUCKET, REGION = sys.argv[1:5]
+ACCOUNT: dict[str, str] = json.loads(sys.argv[1])
+LAUNCH: dict[str, Any] = json.loads(sys.argv[2])
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
-_PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc")
 
 
 def guard() -> int:
     """Start the server, tell where it listens, and end it with our standard input."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     for _ in range(3):  # a port may be taken between our look and the server's bind
-        ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+        ports = _free_ports(LAUNCH["ports"])
         folder = Path(tempfile.mkdtemp(prefix="graphrun-s3-"))
-        server = subprocess.Popen(
-            _command(folder, ports),
-            stdin=subprocess.DEVNULL,
-            stdout=(folder / "log").open("w"),
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env={"HOME": str(folder)},
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the guardian has one thread
-        )
+        server = _start(folder, ports)
         try:
             if _wait_until_ready(server, ports["s3"]):
                 print(json.dumps({"endpoint": f"http://127.0.0.1:{ports['s3']}"}), flush=True)  # noqa: T201 - the protocol
@@ -58,47 +52,25 @@ def guard() -> int:
             server.kill()
             server.wait()
             shutil.rmtree(folder, ignore_errors=True)
-            for port in ports.values():  # the server leaves its sockets behind
-                for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - the server's choice
-                    socket_file.unlink(missing_ok=True)
+            _remove_leftovers(ports)
     sys.stderr.write(log[-4000:])
     return 1
 
 
-def _command(folder: Path, ports: dict[str, int]) -> list[str]:
-    identity = {
-        "name": "test",
-        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
-        "actions": ["Admin", "Read", "List", "Tagging", "Write"],
-    }
-    config = folder / "s3.json"
-    config.write_text(json.dumps({"identities": [identity]}))
-    flags = {
-        "dir": folder,
-        "ip": "127.0.0.1",
-        "ip.bind": "127.0.0.1",
-        "master.telemetry": "false",
-        "master.volumeSizeLimitMB": 64,
-        "volume.max": 0,
-        "filer": "true",
-        "filer.localSocket": folder / "filer.sock",
-        "s3": "true",
-        "s3.config": config,
-        "s3.iam": "false",
-        "s3.localSocket": folder / "s3.sock",
-        "s3.port.iceberg": 0,
-        "s3.port.lance": 0,
-        "master.port": ports["master"],
-        "master.port.grpc": ports["master.grpc"],
-        "volume.port": ports["volume"],
-        "volume.port.grpc": ports["volume.grpc"],
-        "filer.port": ports["filer"],
-        "filer.port.grpc": ports["filer.grpc"],
-        "s3.port": ports["s3"],
-        "s3.port.grpc": ports["s3.grpc"],
-    }
-    weed = Path(sysconfig.get_path("scripts")) / "weed"
-    return [str(weed), "-logtostderr", "server", *(f"-{name}={value}" for name, value in flags.items())]
+def _start(folder: Path, ports: dict[str, int]) -> "subprocess.Popen[bytes]":
+    for name, text in LAUNCH["files"].items():
+        (folder / name).write_text(text)
+    known = {"folder": folder, **ports}
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            [part.format(**known) for part in LAUNCH["command"]],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={name: value.format(**known) for name, value in LAUNCH["environment"].items()},
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the guardian has one thread
+        )
 
 
 def _wait_until_ready(server: "subprocess.Popen[bytes]", port: int) -> bool:
@@ -106,7 +78,7 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", port: int) -> bool:
     client, give_up = _client(f"127.0.0.1:{port}"), time.monotonic() + _START_SECONDS
     while time.monotonic() < give_up and server.poll() is None:
         try:
-            client.make_bucket(BUCKET)
+            client.make_bucket(ACCOUNT["bucket"])
         except (minio.error.MinioException, urllib3.exceptions.HTTPError):
             if select.select([sys.stdin], [], [], _POLL_SECONDS)[0]:
                 return False
@@ -117,15 +89,29 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", port: int) -> bool:
 
 def _client(host: str) -> minio.Minio:
     pool = urllib3.PoolManager(retries=False, timeout=5.0)
-    return minio.Minio(host, ACCESS_KEY, SECRET_KEY, secure=False, region=REGION, http_client=pool)
+    return minio.Minio(
+        host,
+        ACCOUNT["access_key"],
+        ACCOUNT["secret_key"],
+        secure=False,
+        region=ACCOUNT["region"],
+        http_client=pool,
+    )
 
 
-def _free_ports(count: int) -> list[int]:
+def _free_ports(names: Sequence[str]) -> dict[str, int]:
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        sockets = [stack.enter_context(socket.socket()) for _ in names]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        return {name: int(each.getsockname()[1]) for name, each in zip(names, sockets, strict=True)}
+
+
+def _remove_leftovers(ports: dict[str, int]) -> None:
+    for pattern in LAUNCH["leftovers"]:
+        for port in ports.values():
+            for left in glob.glob(pattern.format(port=port)):
+                Path(left).unlink(missing_ok=True)
 
 
 def _die_with_parent() -> None:

@@ -1,11 +1,16 @@
 """What every store must do. Subclass with a `store` fixture; keys begin with `prefix`."""
 
 import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from graphrun_checkpoints import ObjectExists, Store
 from graphrun_checkpoints.errors import CheckpointError
+
+_MORE_THAN_A_PAGE = 1003
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class StoreContract:
@@ -35,16 +40,17 @@ class StoreContract:
         assert await store.get(f"{self.prefix}a") == b"first"
 
     async def test_one_of_many_conditional_puts_wins(self, store: Store) -> None:
-        async def attempt(number: int) -> bool:
+        async def attempt(key: str, number: int) -> bool:
             try:
-                await store.put(f"{self.prefix}race", str(number).encode(), if_none_match=True)
+                await store.put(key, str(number).encode(), if_none_match=True)
             except ObjectExists:
                 return False
             return True
 
-        won = await asyncio.gather(*(attempt(number) for number in range(32)))
-        assert won.count(True) == 1
-        assert await store.get(f"{self.prefix}race") == str(won.index(True)).encode()
+        for key in (f"{self.prefix}race/{lap}" for lap in range(3)):
+            won = await asyncio.gather(*(attempt(key, number) for number in range(32)))
+            assert won.count(True) == 1
+            assert await store.get(key) == str(won.index(True)).encode()
 
     async def test_a_list_is_in_key_order_bounded_and_continues_after_a_key(self, store: Store) -> None:
         names = sorted(f"{self.prefix}l/{number:02}/c.x" for number in range(7))
@@ -88,6 +94,73 @@ class StoreContract:
             await store.put(name, b"")
         assert [entry.key for entry in await store.list(f"{self.prefix}o/")] == names
 
+    async def test_more_keys_than_a_page_holds_are_listed_page_by_page_and_deleted_in_one_call(
+        self, store: Store
+    ) -> None:
+        names = [f"{self.prefix}many/{number:04}" for number in range(_MORE_THAN_A_PAGE)]
+        await asyncio.gather(*(store.put(name, b"") for name in names))
+
+        first = await store.list(f"{self.prefix}many/")
+        assert [entry.key for entry in first] == names[:1000]
+        rest = await store.list(f"{self.prefix}many/", start_after=first[-1].key)
+        assert [entry.key for entry in rest] == names[1000:]
+
+        await store.delete_many(names)
+        assert await store.list(f"{self.prefix}many/") == []
+
+    async def test_the_characters_of_our_keys_come_back_as_they_went(self, store: Store) -> None:
+        names = sorted(
+            f"{self.prefix}odd/{name}"
+            for name in (
+                "!",
+                "a=2Eb=2Fc",
+                "c.~.+0.input",
+                "c.0f.-1.loop=20x",
+                "=",
+                "+",
+                "~",
+                "~~0f/!",
+                "_/~a=7Cb=3A1/!",
+                "=25",
+                "AZ-09_az",
+            )
+        )
+        for name in names:
+            await store.put(name, name.encode())
+        for name in names:
+            assert await store.get(name) == name.encode()
+        assert await self._keys(store, "odd/") == names
+        for after in range(len(names)):
+            assert await self._keys(store, "odd/", start_after=names[after]) == names[after + 1 :]
+        assert await self._keys(store, "odd/~") == [name for name in names if "odd/~" in name]
+
+        copies = [name.replace("/odd/", "/copied/", 1) for name in names]
+        for name, target in zip(names, copies, strict=True):
+            await store.copy(name, target)
+        assert await self._keys(store, "copied/") == copies
+        await store.delete_many([*names, *copies])
+        assert await self._keys(store, "odd/") == await self._keys(store, "copied/") == []
+
+    async def test_the_longest_keys_of_the_layout_are_taken(self, store: Store) -> None:
+        thread, namespace, source = "t" * 200, "~" + "n" * 200, "s" * 200
+        key = f"{self.prefix}{thread}/c/{namespace}/fffffffe/{'f' * 32}/c.{'0' * 12}.+99999.{source}"
+        await store.put(key, b"x", if_none_match=True)
+        with pytest.raises(ObjectExists):
+            await store.put(key, b"y", if_none_match=True)
+        assert await self._keys(store, f"{thread}/c/") == [key]
+
+    async def test_an_entry_tells_when_the_store_took_the_object(self, store: Store) -> None:
+        async def modified() -> datetime:
+            (entry,) = await store.list(f"{self.prefix}when")
+            return entry.modified
+
+        await store.put(f"{self.prefix}when", b"first")
+        first = await modified()
+        assert first.utcoffset() is not None
+        assert abs(datetime.now(UTC) - first) < _CLOCKS_DIFFER
+        await store.put(f"{self.prefix}when", b"second")
+        assert first <= await modified()
+
     async def test_deleted_objects_are_gone_and_missing_ones_are_no_error(self, store: Store) -> None:
         for name in ("x/1", "x/2", "y"):
             await store.put(f"{self.prefix}{name}", b"")
@@ -104,3 +177,6 @@ class StoreContract:
     async def test_copying_a_missing_object_is_an_error(self, store: Store) -> None:
         with pytest.raises(CheckpointError, match="no such object"):
             await store.copy(f"{self.prefix}absent", f"{self.prefix}to")
+
+    async def _keys(self, store: Store, below: str, *, start_after: str = "") -> Sequence[str]:
+        return [entry.key for entry in await store.list(f"{self.prefix}{below}", start_after=start_after)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 LIST_LIMIT = 1000
@@ -10,10 +11,11 @@ LIST_LIMIT = 1000
 
 @dataclass(frozen=True)
 class Entry:
-    """One listed object: full key and stored size in bytes."""
+    """One listed object: full key, stored size in bytes, and when the store took it (aware, the store's clock)."""
 
     key: str
     size: int
+    modified: datetime
 
 
 class ObjectExists(Exception):

@@ -1,17 +1,24 @@
 """A store in memory, for tests of code that uses the saver. Passes the same contract test as the real one."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from graphrun_checkpoints.errors import CheckpointError
 from graphrun_checkpoints.store import LIST_LIMIT, Entry, ObjectExists
 
 
 class MemoryStore:
-    """Objects in a dict. Several savers may share one, as several pods share a bucket."""
+    """Objects in a dict. Several savers may share one, as several pods share a bucket.
 
-    def __init__(self) -> None:
+    Args:
+        clock: The store's own clock, aware.
+    """
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.objects: dict[str, bytes] = {}
+        self._clock = clock
+        self._modified: dict[str, datetime] = {}
         self._keys: list[str] = []
 
     async def put(self, key: str, data: bytes, *, if_none_match: bool = False) -> None:
@@ -22,6 +29,7 @@ class MemoryStore:
         else:
             insort(self._keys, key)
         self.objects[key] = bytes(data)
+        self._modified[key] = self._clock()
 
     async def get(self, key: str) -> bytes | None:
         """The bytes, or None."""
@@ -36,7 +44,7 @@ class MemoryStore:
         for key in self._keys[first : first + max_keys]:
             if not key.startswith(prefix):
                 break
-            found.append(Entry(key, len(self.objects[key])))
+            found.append(Entry(key, len(self.objects[key]), self._modified[key]))
         return found
 
     async def delete_many(self, keys: Sequence[str]) -> None:

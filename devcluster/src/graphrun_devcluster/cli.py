@@ -10,7 +10,7 @@ import graphrun_devcluster.demo.cli
 import graphrun_devcluster.images.cli
 import graphrun_devcluster.stack.cli
 from graphrun_devcluster.components.build import ensure_components, handy_folder
-from graphrun_devcluster.components.catalog import ALL_COMPONENTS, CLUSTER_COMPONENTS
+from graphrun_devcluster.components.catalog import ALL_COMPONENTS, BUILT_AHEAD
 from graphrun_devcluster.controlplane import ControlPlane
 from graphrun_devcluster.errors import DevClusterError
 from graphrun_devcluster.progress import Progress
@@ -120,7 +120,7 @@ def _add_components(commands: "argparse._SubParsersAction[argparse.ArgumentParse
         unknown = [name for name in arguments.component if name not in names]
         if unknown:
             command.error(f"no component is called {unknown[0]!r}: choose from {', '.join(names)}")
-        wanted = [names[name] for name in arguments.component] or CLUSTER_COMPONENTS
+        wanted = [names[name] for name in arguments.component] or BUILT_AHEAD
         ensure_components(wanted, Progress())
         sys.stdout.write(f"{handy_folder()}\n")
 

@@ -3,9 +3,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from graphrun_checkpoints import MinioStore, StorageConfig
-from support.s3server import s3_server, storage
+from support.s3server import any_s3_server, minio_server, moto_server, s3_server, storage
 
-__all__ = ["s3_server", "storage"]
+__all__ = ["any_s3_server", "minio_server", "moto_server", "s3_server", "storage"]
 
 
 @pytest.fixture

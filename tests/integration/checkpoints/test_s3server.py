@@ -1,6 +1,7 @@
-"""The tests' own S3 server goes away with the tests, however they end."""
+"""The tests' own S3 servers go away with the tests, however they end."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,13 +9,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from support.s3server import S3_KINDS
 from support.waiting import eventually
 
 _TESTS = Path(__file__).parents[2]
 _HOLD = """
 import json, os, pathlib, sys
 from support.s3server import running_server
-with running_server() as server:
+with running_server(sys.argv[1]) as server:
     children = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     print(json.dumps({"endpoint": server.endpoint, "guardian": int(children[0])}), flush=True)
     sys.stdin.read()
@@ -35,18 +39,19 @@ class Traces:
         return [str(each) for each in (*self.processes, self.folder, *sockets) if each.exists()]
 
 
-async def test_killed_tests_leave_no_server_and_no_files() -> None:
-    traces = _start_and_kill()
+@pytest.mark.parametrize("kind", S3_KINDS)
+async def test_killed_tests_leave_no_server_and_no_files(kind: str) -> None:
+    traces = _start_and_kill(kind)
     await eventually(traces.left, lambda seen: not seen, seconds=10, what="nothing is left")
 
 
-def _start_and_kill() -> Traces:
+def _start_and_kill(kind: str) -> Traces:
     """Run a server under a process that stands for pytest, and kill that process."""
     holder = subprocess.Popen(
-        [sys.executable, "-c", _HOLD],
+        [sys.executable, "-c", _HOLD, kind],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={"PYTHONPATH": str(_TESTS), "PATH": "/usr/bin:/bin", "TMPDIR": tempfile.gettempdir()},
+        env={**os.environ, "PYTHONPATH": str(_TESTS), "TMPDIR": tempfile.gettempdir()},
         text=True,
     )
     assert holder.stdout is not None

@@ -7,9 +7,12 @@ import pytest
 
 from graphrun_devcluster.components.catalog import (
     ALL_COMPONENTS,
+    BUILT_AHEAD,
+    CLUSTER_COMPONENTS,
     COREDNS,
     ETCD,
     KUBERNETES,
+    MINIO,
     fingerprint,
     linker_flags,
     module_version,
@@ -35,6 +38,11 @@ def test_every_component_has_a_pinned_version_and_a_place_of_its_own() -> None:
     for component in ALL_COMPONENTS:
         if component.module:
             assert module_version((sources / component.folder / "go.mod").read_text(), component.module)
+
+
+def test_minio_is_built_ahead_for_the_tests_but_no_cluster_waits_for_it() -> None:
+    assert MINIO in BUILT_AHEAD
+    assert MINIO not in CLUSTER_COMPONENTS
 
 
 def test_a_new_pin_gives_a_new_place(sources: Path) -> None:

@@ -77,6 +77,11 @@ HELM = Component(
     variables=("helm.sh/helm/v4/internal/version.version={version}",),
 )
 KIND = Component(name="kind", module="sigs.k8s.io/kind", packages=("sigs.k8s.io/kind",), folder="kind")
+# MinIO's licence is the AGPL. It is built and run for our tests only, as a process that they talk to over HTTP: no code
+# of ours is linked with it, and none of its code or binaries is in this repository, our wheels or our images.
+MINIO = Component(
+    name="minio", module="github.com/minio/minio", packages=("github.com/minio/minio",), folder="minio"
+)
 
 CONTROL_PLANE_COMPONENTS = (ETCD, KUBERNETES)
 """What the control-plane half needs."""
@@ -84,7 +89,13 @@ CONTROL_PLANE_COMPONENTS = (ETCD, KUBERNETES)
 CLUSTER_COMPONENTS = (ETCD, KUBERNETES, PAUSE, CONTAINERD, COREDNS, HELM)
 """What a whole local cluster needs, the ones most waited for first."""
 
-ALL_COMPONENTS = (*CLUSTER_COMPONENTS, KIND)
+TEST_COMPONENTS = (MINIO,)
+"""What tests alone need: no cluster waits for it."""
+
+BUILT_AHEAD = (*CLUSTER_COMPONENTS, *TEST_COMPONENTS)
+"""What is built when nobody says which."""
+
+ALL_COMPONENTS = (*BUILT_AHEAD, KIND)
 
 
 def module_version(go_mod: str, module: str) -> str:
