@@ -1,6 +1,13 @@
 """LangGraph checkpoints on S3-compatible object storage. A library of its own, usable without Kubernetes."""
 
 from graphrun_checkpoints.config import Credentials, CredentialSource, StorageConfig
+from graphrun_checkpoints.core import DurableCheckpoint, OnDurable
+from graphrun_checkpoints.credentials import (
+    default_credentials,
+    pod_identity_credentials,
+    web_identity_credentials,
+)
+from graphrun_checkpoints.encryption import Encryption
 from graphrun_checkpoints.errors import (
     CheckpointConflict,
     CheckpointError,
@@ -16,7 +23,7 @@ from graphrun_checkpoints.errors import (
 )
 from graphrun_checkpoints.minio_store import MinioStore
 from graphrun_checkpoints.reader import CheckpointInfo, CheckpointReader
-from graphrun_checkpoints.saver import DurableCheckpoint, ObjectStoreSaver, OnDurable
+from graphrun_checkpoints.saver import ObjectStoreSaver
 from graphrun_checkpoints.seals import Inherited, Lineage
 from graphrun_checkpoints.store import Entry, ObjectExists, Store
 from graphrun_checkpoints.writing import SaverOptions
@@ -30,6 +37,7 @@ __all__ = [
     "CredentialSource",
     "Credentials",
     "DurableCheckpoint",
+    "Encryption",
     "Entry",
     "FenceLost",
     "Inherited",
@@ -48,4 +56,7 @@ __all__ = [
     "StorageUnavailable",
     "Store",
     "UnsupportedFormat",
+    "default_credentials",
+    "pod_identity_credentials",
+    "web_identity_credentials",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import ormsgpack
 
 from graphrun_checkpoints.errors import CorruptObject
-from graphrun_checkpoints.values import StoredValue
+from graphrun_checkpoints.parts import Part, Value
 
 _MOST_BYTES_SHOWN = 1024
 _NUMPY = 6
@@ -20,22 +20,32 @@ _DELTA_SNAPSHOT = 7
 _LARGEST_EXACT = 2**53  # what a JavaScript number holds; larger integers become text
 
 
-def to_json(value: StoredValue) -> Any:  # noqa: ANN401 - JSON
+def to_json(value: Value) -> Any:  # noqa: ANN401 - JSON
     """A stored value as JSON.
 
     Raises:
         CorruptObject: The bytes are not what their tag says.
     """
-    match value.type:
+    match value.kind:
+        case "l":
+            return [part_to_json(part) for part in value.parts]
+        case "d":
+            return {part.key or "": part_to_json(part) for part in value.parts}
+    return part_to_json(value.parts[0])
+
+
+def part_to_json(part: Part) -> Any:  # noqa: ANN401 - JSON
+    """What a single part holds, as JSON; raises CorruptObject."""
+    match part.tag:
         case "null":
             return None
         case "bytes" | "bytearray":
-            return _bytes(value.data)
+            return _bytes(part.data)
         case "msgpack":
-            return _unpack(value.data)
+            return _unpack(part.data)
         case "json":
-            return json.loads(value.data)
-    return {"$type": value.type, "bytes": len(value.data)}
+            return json.loads(part.data)
+    return {"$type": part.tag, "bytes": len(part.data)}
 
 
 def _unpack(data: bytes) -> Any:  # noqa: ANN401 - JSON

@@ -5,17 +5,27 @@ from datetime import datetime
 from typing import Any
 
 from graphrun_checkpoints import json_view, keys
+from graphrun_checkpoints.codec import Codec
+from graphrun_checkpoints.encryption import Encryption
 from graphrun_checkpoints.fencing import Fencing
+from graphrun_checkpoints.history import Histories
 from graphrun_checkpoints.keys import Layout
 from graphrun_checkpoints.objects import Objects
 from graphrun_checkpoints.reading import Found, Loaded, Reading
 from graphrun_checkpoints.seals import Inherited
 from graphrun_checkpoints.store import Store
 
+_REMEMBERED_BYTES = 32 * 1024 * 1024
+
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """One line of a history, known from the key alone. `bytes` is the stored size, pending writes aside."""
+    """One line of a history, known from the key alone.
+
+    Attributes:
+        parent_id: The parent, if it is in the list; else its tag, the last 48 bits of its id, tells it from others.
+        bytes: Size of the checkpoint's object; pending writes, and parts that it refers to, aside.
+    """
 
     id: str
     ns: str
@@ -28,12 +38,24 @@ class CheckpointInfo:
 
 
 class CheckpointReader:
-    """The read side, on the caller's own event loop."""
+    """The read side, on the caller's own event loop.
 
-    def __init__(self, store: Store, *, prefix: str = "checkpoints") -> None:
-        objects = Objects(store)
-        self._fencing = Fencing(objects, Layout(prefix.strip("/")), clock=lambda: 0.0)
-        self._reading = Reading(objects, self._fencing)
+    Args:
+        store: Where from.
+        prefix: Prefix of all keys.
+        encryption: Keys, if objects are encrypted; lists need none.
+    """
+
+    def __init__(
+        self, store: Store, *, prefix: str = "checkpoints", encryption: Encryption | None = None
+    ) -> None:
+        objects = Objects(store, Layout(prefix.strip("/")), Codec(encryption), _REMEMBERED_BYTES)
+        self._fencing = Fencing(objects, clock=lambda: 0.0)
+        self._reading = Reading(objects)
+
+    async def threads(self) -> list[str]:
+        """The names of all threads: one LIST of one key each."""
+        return await self._reading.threads()
 
     async def list_checkpoints(
         self, thread: str, ns: str = "", *, limit: int = 200, before: str = ""
@@ -54,6 +76,9 @@ class CheckpointReader:
     ) -> dict[str, Any] | None:
         """A checkpoint's state as JSON, the newest one's without an id; None if there is none.
 
+        Of a DeltaChannel, whose value only the graph's reducer can tell, `deltas` has what it was before (`seed`) and
+        what was written to it since (`writes`, oldest first).
+
         Raises:
             CorruptObject: A stored object is damaged.
         """
@@ -61,7 +86,20 @@ class CheckpointReader:
             found = await self._reading.one(thread, ns, checkpoint_id)
         else:
             found = await self._reading.newest(thread, ns)
-        return _state(found, await self._reading.load(found)) if found is not None else None
+        if found is None:
+            return None
+        state = _state(found, loaded := await self._reading.load(found))
+        stored = loaded.checkpoint
+        channels = [*stored.logs, *stored.unlogged]
+        histories = await Histories(self._reading, thread, ns).of(stored.id, found.checkpoint.name, channels)
+        state["deltas"] = {
+            channel: {
+                "seed": json_view.to_json(each.seed) if each.seed is not None else None,
+                "writes": [json_view.to_json(value) for _, value in each.writes],
+            }
+            for channel, each in histories.items()
+        }
+        return state
 
     async def lineage(self, thread: str) -> Inherited:
         """What a process that opened the thread now would inherit."""
@@ -79,7 +117,7 @@ def _info(found: Found, ns: str, by_tag: dict[str, str]) -> CheckpointInfo:
         step=key.step,
         source=key.source,
         time=keys.time_of(key.id),
-        bytes=key.size,
+        bytes=key.entry.size,
     )
 
 
@@ -93,8 +131,8 @@ def _state(found: Found, loaded: Loaded) -> dict[str, Any]:
         "step": key.step,
         "source": key.source,
         "time": time.isoformat() if time else None,
-        "values": {channel: json_view.to_json(value) for channel, value in stored.values.items()},
-        "metadata": json_view.to_json(stored.metadata),
+        "values": {channel: json_view.to_json(value) for channel, value in loaded.values.items()},
+        "metadata": json_view.part_to_json(stored.metadata),
         "pending_writes": [
             {
                 "task_id": each.task,

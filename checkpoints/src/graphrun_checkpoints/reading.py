@@ -4,15 +4,17 @@ What a superseded process stored after its successor's claim is passed over ever
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from graphrun_checkpoints import bodies, keys, seals
-from graphrun_checkpoints.errors import CheckpointError
-from graphrun_checkpoints.fencing import Fencing
-from graphrun_checkpoints.keys import BatchKey, CheckpointKey, ClaimKey, FoundKey
-from graphrun_checkpoints.objects import Objects
-from graphrun_checkpoints.writes import Batch, MergedWrite, merge
+from graphrun_checkpoints.errors import CheckpointError, CorruptObject
+from graphrun_checkpoints.judging import Judge
+from graphrun_checkpoints.keys import BatchKey, CheckpointKey, ClaimKey
+from graphrun_checkpoints.objects import Named, Objects
+from graphrun_checkpoints.parts import Packs, Place, Value, holders_of, parts_at
+from graphrun_checkpoints.placing import KnownLog, Manifest, known
+from graphrun_checkpoints.writes import Batch, MergedWrite, PlacedBatch, TaskWrites, Write, merge
 
 _SMALL_PAGE = 16
 """Keys that hold the newest checkpoint and its pending writes, nearly always."""
@@ -20,10 +22,15 @@ _SMALL_PAGE = 16
 
 @dataclass(frozen=True)
 class Found:
-    """A checkpoint among the keys: itself, the batches pending on it, its children (their writes led on)."""
+    """A checkpoint among the keys: itself, the batches pending on it, its children (their writes led on).
+
+    Attributes:
+        newest: The thread's newest epoch.
+    """
 
     thread: str
     segment: str
+    newest: int
     checkpoint: CheckpointKey
     batches: tuple[BatchKey, ...] = ()
     children: tuple[CheckpointKey, ...] = ()
@@ -34,57 +41,76 @@ class Loaded:
     """A checkpoint with everything that LangGraph wants to know about it."""
 
     thread: str
-    epoch: int
+    name: str
     checkpoint: bodies.StoredCheckpoint
-    pending: list[MergedWrite]
+    values: dict[str, Value]
+    batches: list[Batch]
+
+    @property
+    def pending(self) -> list[MergedWrite]:
+        """The writes on it, in LangGraph's order."""
+        return merge(self.batches)
 
 
 class Reading:
-    """Lookups in one store."""
+    """Lookups in one store.
 
-    def __init__(self, objects: Objects, fencing: Fencing) -> None:
+    Args:
+        objects: Where to look.
+        held: The claim that this process holds on a thread, if it does.
+    """
+
+    def __init__(self, objects: Objects, held: Callable[[str], seals.Claim | None] = lambda _: None) -> None:
         self._objects = objects
-        self._layout = fencing.layout
-        self._fencing = fencing
+        self._layout = objects.layout
+        self._held = held
+
+    # ---------------------------------------------------------------- which there are
 
     async def newest(self, thread: str, ns: str) -> Found | None:
         """The newest checkpoint of a namespace: newest epoch first, then newest id."""
-        judge = _Judge(self, thread)
+        judge = Judge(self._objects, thread, self._held(thread))
         batches: list[BatchKey] = []
-        async for segment, key in self._keys(thread, keys.encode_namespace(ns), first_page=_SMALL_PAGE):
+        prefix = self._layout.namespace(thread, ns)
+        async for segment, key in self._objects.found(thread, prefix, first_page=_SMALL_PAGE):
             if isinstance(key, ClaimKey):
-                judge.highest = max(judge.highest or 0, key.epoch)
+                judge.saw(key)
             elif not await judge.counts(segment, key):
                 continue
             elif isinstance(key, BatchKey):
                 batches.append(key)
             else:
-                pending = tuple(each for each in batches if each.id == key.id and each.epoch == key.epoch)
-                return Found(thread, segment, key, pending)
+                pending = tuple(each for each in batches if each.id == key.id)
+                return Found(thread, segment, await judge.newest(), key, pending)
         return None
 
     async def every(self, thread: str, segment: str) -> list[Found]:
         """All checkpoints of a namespace, newest first: one LIST per 1,000 keys and no GET but of claims."""
-        judge = _Judge(self, thread)
-        batches: dict[tuple[int, str], list[BatchKey]] = {}
+        judge = Judge(self._objects, thread, self._held(thread))
+        batches: dict[str, list[BatchKey]] = {}
         children: dict[str, list[CheckpointKey]] = {}
         found: list[CheckpointKey] = []
-        async for _, key in self._keys(thread, segment):
+        ids: set[str] = set()  # one put again by a later epoch has two objects: the newer counts
+        prefix = self._layout.thread(thread) + keys.namespace_name(segment)
+        async for _, key in self._objects.found(thread, prefix):
             if isinstance(key, ClaimKey):
-                judge.highest = max(judge.highest or 0, key.epoch)
+                judge.saw(key)
             elif not await judge.counts(segment, key):
                 continue
             elif isinstance(key, BatchKey):
-                batches.setdefault((key.epoch, key.id), []).append(key)
-            else:
+                batches.setdefault(key.id, []).append(key)
+            elif key.id not in ids:
+                ids.add(key.id)
                 found.append(key)
                 children.setdefault(key.parent_tag, []).append(key)
+        newest = await judge.newest() if found else 0
         return [
             Found(
                 thread,
                 segment,
+                newest,
                 key,
-                tuple(batches.get((key.epoch, key.id), ())),
+                tuple(batches.get(key.id, ())),
                 tuple(children.get(keys.parent_tag(key.id), ())),
             )
             for key in found
@@ -94,26 +120,6 @@ class Reading:
         """A checkpoint by its id."""
         everything = await self.every(thread, keys.encode_namespace(ns))
         return next((each for each in everything if each.checkpoint.id == id_), None)
-
-    async def load(self, found: Found) -> Loaded:
-        """Read a found checkpoint and its pending writes; all objects at once."""
-        own, *others = await asyncio.gather(
-            self._checkpoint(found.checkpoint.key),
-            *(self._batch(each.key) for each in found.batches),
-            *(self._folded(each.key, found.checkpoint.id) for each in found.children),
-        )
-        if not isinstance(own, bodies.StoredCheckpoint):
-            raise CheckpointError(f"{found.checkpoint.key} was deleted while it was read")
-        batches = [each for each in others if isinstance(each, Batch)]
-        return Loaded(found.thread, found.checkpoint.epoch, own, merge(batches))
-
-    async def load_all(self, found: Sequence[Found]) -> list[Loaded]:
-        """Several at once."""
-        return list(await asyncio.gather(*(self.load(each) for each in found)))
-
-    async def metadata_of(self, found: Sequence[Found]) -> list[bodies.StoredCheckpoint | None]:
-        """The checkpoints alone."""
-        return list(await asyncio.gather(*(self._checkpoint(each.checkpoint.key) for each in found)))
 
     async def threads(self) -> list[str]:
         """The names of all threads; those kept as a hash have their name in the claim."""
@@ -127,64 +133,124 @@ class Reading:
         """The namespaces of a thread as they are in keys."""
         return [each async for each in self._objects.segments(self._layout.checkpoints(thread))]
 
-    async def highest_epoch(self, thread: str) -> int:
-        """The newest epoch of a thread; 0 if there is none."""
-        async for _, key in self._keys(thread, keys.encode_namespace(keys.ROOT), first_page=1):
-            return key.epoch
-        return 0
+    # ---------------------------------------------------------------- what is in them
 
-    async def successor(self, thread: str, epoch: int) -> seals.Claim | None:
-        """The claim that sealed an epoch."""
-        return await self._fencing.claim(thread, epoch + 1)
+    async def all_by_id(self, thread: str, ns: str) -> dict[str, Found]:
+        """All checkpoints of a namespace."""
+        return {each.checkpoint.id: each for each in await self.every(thread, keys.encode_namespace(ns))}
 
-    async def _keys(
-        self, thread: str, segment: str, *, first_page: int = 1000
-    ) -> AsyncIterator[tuple[str, FoundKey]]:
-        prefix = f"{self._layout.checkpoints(thread)}{segment}/"
-        async for entry in self._objects.keys(prefix, first_page=first_page):
-            key = keys.parse(prefix, entry.key, entry.size)
-            if key is not None:
-                yield segment, key
+    async def load(self, found: Found, *, with_logs: bool = False) -> Loaded:
+        """Read a found checkpoint and its pending writes: first all objects, then all parts of theirs.
 
-    async def _checkpoint(self, key: str) -> bodies.StoredCheckpoint | None:
-        body = await self._objects.read(key)
-        return bodies.read_checkpoint(key, body) if body is not None else None
+        With logs, their parts are read too, to be at hand when LangGraph asks for them next.
+        """
+        thread, key = found.thread, found.checkpoint
+        own, *others = await asyncio.gather(
+            self.checkpoint(thread, key.name),
+            *(self._batch(thread, each.name) for each in found.batches),
+            *(self._folded(thread, each.name, key.id) for each in found.children),
+        )
+        if not isinstance(own, bodies.StoredCheckpoint):
+            raise CheckpointError(f"{key.entry.key} was deleted while it was read")
+        placed = [each for each in others if isinstance(each, PlacedBatch)]
+        places = [*own.values.values(), *(place for each in placed for place in each.places)]
+        logs = [place for log in own.logs.values() for place in log.places] if with_logs else []
+        packs = await self._objects.packs(thread, holders_of([*places, *logs]))
+        values = {channel: self._value(thread, place, packs) for channel, place in own.values.items()}
+        return Loaded(thread, key.name, own, values, [self._resolved(thread, each, packs) for each in placed])
 
-    async def _batch(self, key: str) -> Batch | None:
-        body = await self._objects.read(key)
-        return bodies.read_batch(key, body) if body is not None else None
+    async def load_all(self, found: Sequence[Found]) -> list[Loaded]:
+        """Several at once."""
+        return list(await asyncio.gather(*(self.load(each) for each in found)))
 
-    async def _folded(self, key: str, parent: str) -> Batch | None:
+    async def values_at(self, thread: str, places: Sequence[Place]) -> list[Value]:
+        """The values that lie in some places."""
+        packs = await self._objects.packs(thread, holders_of(places))
+        return [self._value(thread, place, packs) for place in places]
+
+    async def manifest(self, thread: str, stored: bodies.StoredCheckpoint) -> Manifest:
+        """All that a child of a stored checkpoint needs to know of it, to be stored as a difference."""
+        places = [*stored.values.values(), *(place for log in stored.logs.values() for place in log.places)]
+        packs = await self._objects.packs(thread, holders_of(places))
+        return await asyncio.to_thread(self._manifest, thread, stored, packs)
+
+    async def checkpoint(self, thread: str, name: str) -> bodies.StoredCheckpoint | None:
+        """A checkpoint by its object's name; its own parts are at hand afterwards."""
+        at = Named(thread, name)
+        body = await self._objects.read(at)
+        if body is None:
+            return None
+        stored = bodies.read_checkpoint(self._layout.key(thread, name), name, body)
+        self._objects.remember_pack(at, stored.pack)
+        return stored
+
+    async def _batch(self, thread: str, name: str) -> PlacedBatch | None:
+        at = Named(thread, name)
+        body = await self._objects.read(at)
+        if body is None:
+            return None
+        stored = bodies.read_batch(self._layout.key(thread, name), name, body)
+        self._objects.remember_pack(at, stored.pack)
+        return stored.writes
+
+    async def _folded(self, thread: str, name: str, parent: str) -> PlacedBatch | None:
         """The writes that a child brought along, if it is a child indeed: tags are only part of an id."""
-        child = await self._checkpoint(key)
+        child = await self.checkpoint(thread, name)
         return child.folded if child is not None and child.parent == parent else None
 
+    def _manifest(self, thread: str, stored: bodies.StoredCheckpoint, packs: Packs) -> Manifest:
+        def resolved(place: Place) -> Value:
+            return self._value(thread, place, packs)
+
+        return Manifest(
+            stored.parent is None,
+            stored.versions,
+            {channel: known(resolved(place), place.runs) for channel, place in stored.values.items()},
+            {
+                channel: KnownLog(
+                    known(resolved(log.seed), log.seed.runs) if log.seed is not None else None,
+                    known(resolved(Place("l", log.steps)), log.steps),
+                )
+                for channel, log in stored.logs.items()
+            },
+        )
+
+    def _resolved(self, thread: str, batch: PlacedBatch, packs: Packs) -> Batch:
+        return Batch(
+            batch.writer,
+            batch.seq,
+            tuple(
+                TaskWrites(
+                    call.task,
+                    call.path,
+                    tuple(
+                        Write(each.channel, each.idx, self._value(thread, each.place, packs))
+                        for each in call.writes
+                    ),
+                )
+                for call in batch.tasks
+            ),
+        )
+
+    def _value(self, thread: str, place: Place, packs: Packs) -> Value:
+        try:
+            return Value(place.kind, parts_at(place.runs, packs))
+        except IndexError as error:
+            raise CorruptObject(
+                f"{self._layout.key(thread, str(error))} has fewer parts than others need"
+            ) from error
+
     async def _claimed_name(self, segment: str) -> str:
-        prefix = f"{self._layout.root}{segment}/c/_/"
-        page: Iterable[str] = [entry.key for entry in await self._objects.store.list(prefix, max_keys=1)]
-        for key in page:
-            body = await self._objects.read(key, remember=False) if key.endswith("/!") else None
-            if body is not None:
-                return bodies.read_claim(key, body).thread
-        raise CheckpointError(f"thread {segment} was copied without its name; ask for it by name")
-
-
-class _Judge:
-    """Decides which keys of a thread count; loads the claims that it needs once."""
-
-    def __init__(self, reading: Reading, thread: str) -> None:
-        self._reading = reading
-        self._thread = thread
-        self._successors: dict[int, seals.Claim | None] = {}
-        self.highest: int | None = None
-
-    async def counts(self, segment: str, key: CheckpointKey | BatchKey) -> bool:
-        """Whether an object was stored by the holder of its epoch while it held it."""
-        if self.highest is None:
-            self.highest = await self._reading.highest_epoch(self._thread)
-        writer = key.writer if isinstance(key, BatchKey) else key.epoch
-        if writer >= self.highest:
-            return True
-        if writer not in self._successors:
-            self._successors[writer] = await self._reading.successor(self._thread, writer)
-        return seals.counts(self._successors[writer], key, segment)
+        """The name of a thread that is kept as a hash in keys, from its newest claim."""
+        prefix = f"{self._layout.root}{segment}/"
+        async for entry in self._objects.keys(f"{prefix}{keys.namespace_name('_')}", first_page=1):
+            parsed = keys.parse(prefix, entry)
+            if parsed is None or not isinstance(parsed[1], ClaimKey):
+                continue
+            data = await self._objects.store.get(entry.key)
+            if data is not None:
+                name = keys.claim_name(parsed[1].epoch)
+                return bodies.read_claim(entry.key, self._objects.codec.unpack(entry.key, name, data)).thread
+        raise CheckpointError(
+            f"thread {segment} has no claim and a name too long for a key; ask for it by name"
+        )

@@ -1,76 +1,42 @@
 """The LangGraph checkpoint saver on object storage."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, MutableSequence, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
-    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
+    DeltaChannelHistory,
     get_checkpoint_id,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from graphrun_checkpoints import keys, tuples, values
+from graphrun_checkpoints.blocked import BlockedTypes, OnBlocked
 from graphrun_checkpoints.config import StorageConfig
+from graphrun_checkpoints.core import Core, OnDurable
+from graphrun_checkpoints.encryption import Encryption
 from graphrun_checkpoints.errors import FenceLost, InvalidCheckpoint
-from graphrun_checkpoints.fencing import Fencing
-from graphrun_checkpoints.keys import Layout
-from graphrun_checkpoints.loop_thread import LoopThread
+from graphrun_checkpoints.fencing import Wish
 from graphrun_checkpoints.minio_store import MinioStore
-from graphrun_checkpoints.objects import Objects
-from graphrun_checkpoints.reading import Found, Loaded, Reading
 from graphrun_checkpoints.seals import Inherited
 from graphrun_checkpoints.store import Store
+from graphrun_checkpoints.sync_face import SyncFace
 from graphrun_checkpoints.writes import TaskWrites, Write, index_of
-from graphrun_checkpoints.writing import NewCheckpoint, SaverOptions, Writing
-
-log = logging.getLogger(__name__)
+from graphrun_checkpoints.writing import SaverOptions
 
 T = TypeVar("T")
 
 _WINDOW = 8  # checkpoints that a listing reads at once
 
 
-@dataclass(frozen=True)
-class DurableCheckpoint:
-    """A checkpoint whose PUT has returned. `bytes` as stored; `time` as its id says, or now for foreign ids."""
-
-    thread: str
-    id: str
-    ns: str
-    step: int | None
-    source: str | None
-    bytes: int
-    time: datetime
-
-
-OnDurable = Callable[[DurableCheckpoint], object]
-
-
-class _Core:
-    """What all clones of a saver share: buffers, claims, and the one thread on which all I/O happens."""
-
-    def __init__(self, store: Store, prefix: str, options: SaverOptions) -> None:
-        objects = Objects(store)
-        self.store = store
-        self.options = options
-        self.fencing = Fencing(objects, Layout(prefix.strip("/")), options.clock)
-        self.reading = Reading(objects, self.fencing)
-        self.writing = Writing(objects, self.reading, self.fencing, options)
-        self.thread = LoopThread("graphrun-checkpoints")
-
-
-class ObjectStoreSaver(BaseCheckpointSaver[int]):
+class ObjectStoreSaver(SyncFace):
     """Keeps LangGraph's checkpoints in an object store, one immutable object a superstep.
 
     All I/O runs on a thread of the saver's own, so it serves async and sync graphs and any event loop; values
@@ -82,38 +48,57 @@ class ObjectStoreSaver(BaseCheckpointSaver[int]):
         prefix: Prefix of all keys.
         serde: LangGraph's serializer; strictness against foreign types is its business.
         options: Delays and limits.
+        encryption: Keys, if objects are to be encrypted.
         on_durable: Called on the saver's own thread after each stored checkpoint, before `put` returns. Must be
             quick; what it raises is logged.
+        on_blocked: Called with `module.Class` for each stored value that strict deserialisation did not build.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings by keyword, each with a default
         self,
         store: Store,
         *,
         prefix: str = "checkpoints",
         serde: SerializerProtocol | None = None,
         options: SaverOptions | None = None,
+        encryption: Encryption | None = None,
         on_durable: OnDurable | None = None,
+        on_blocked: OnBlocked | None = None,
     ) -> None:
         super().__init__(serde=serde)
-        self._core = _Core(store, prefix, options or SaverOptions())
+        self._core = Core(store, prefix, options or SaverOptions(), encryption)
+        self._blocked = BlockedTypes(on_blocked)
         self._on_durable = on_durable
         self._owns_store = False
 
     @classmethod
-    def from_config(
+    def from_config(  # noqa: PLR0913 - as above
         cls,
         config: StorageConfig,
         *,
         serde: SerializerProtocol | None = None,
         options: SaverOptions | None = None,
+        encryption: Encryption | None = None,
         on_durable: OnDurable | None = None,
+        on_blocked: OnBlocked | None = None,
     ) -> Self:
         """A saver on a bucket, under `<prefix>/checkpoints`; its store is closed with it."""
-        prefix = f"{config.prefix}/checkpoints".lstrip("/")
-        saver = cls(MinioStore(config), prefix=prefix, serde=serde, options=options, on_durable=on_durable)
+        saver = cls(
+            MinioStore(config),
+            prefix=f"{config.prefix}/checkpoints".lstrip("/"),
+            serde=serde,
+            options=options,
+            encryption=encryption,
+            on_durable=on_durable,
+            on_blocked=on_blocked,
+        )
         saver._owns_store = True
         return saver
+
+    @property
+    def blocked_types(self) -> dict[str, int]:
+        """How often a value of each type (`module.Class`) was not built by strict deserialisation."""
+        return dict(self._blocked.counts)
 
     # ---------------------------------------------------------------- life
 
@@ -132,8 +117,7 @@ class ObjectStoreSaver(BaseCheckpointSaver[int]):
             FenceLost: A higher fence, or an equal one of another owner, was claimed before.
             MisconfiguredStore: The store does not honour conditional PUTs.
         """
-        lease = await self._shielded(self._core.writing.open(str(thread_id), fence, owner))
-        return Inherited(lease.epoch, lease.claim.lineage)
+        return await self._shielded(self._core.open(Wish(str(thread_id), fence, owner, asked=True)))
 
     async def aflush(self) -> None:
         """Store all pending writes; raises the first failure since the last call."""
@@ -162,11 +146,12 @@ class ObjectStoreSaver(BaseCheckpointSaver[int]):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that a config names, or the newest of its namespace."""
-        loaded = await self._awaited(self._find(config))
+        loaded = await self._awaited(self._core.find(config))
         if loaded is None:
             return None
         tuples.keep_ids_growing(loaded.checkpoint.id)
-        return tuples.to_tuple(self.serde, loaded)
+        with self._blocked.counting():
+            return tuples.to_tuple(self.serde, loaded)
 
     async def alist(
         self,
@@ -177,17 +162,32 @@ class ObjectStoreSaver(BaseCheckpointSaver[int]):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """Checkpoints, newest first; of all threads without a config, of all namespaces if none is named."""
-        found = await self._awaited(self._listing(config, filter or {}, before))
+        found = await self._awaited(self._core.listing(config, filter or {}, before))
         left = len(found) if limit is None else limit
         for first in range(0, len(found), _WINDOW):
             if left <= 0:
                 return
             window = found[first : first + (_WINDOW if filter else min(left, _WINDOW))]
             for loaded in await self._awaited(self._core.reading.load_all(window)):
-                result = tuples.to_tuple(self.serde, loaded)
+                with self._blocked.counting():
+                    result = tuples.to_tuple(self.serde, loaded)
                 if left > 0 and _matches(result.metadata, filter or {}):
                     left -= 1
                     yield result
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """What was written to DeltaChannels up to a checkpoint: the value at an ancestor, and the writes since."""
+        found = await self._awaited(self._core.history(config, channels))
+        result: dict[str, DeltaChannelHistory] = {}
+        with self._blocked.counting():
+            for channel, history in found.items():
+                writes = [(task, channel, values.load(self.serde, value)) for task, value in history.writes]
+                result[channel] = {"writes": writes}
+                if history.seed is not None:
+                    result[channel]["seed"] = values.load(self.serde, history.seed)
+        return result
 
     # ---------------------------------------------------------------- writing
 
@@ -196,7 +196,7 @@ class ObjectStoreSaver(BaseCheckpointSaver[int]):
         config: RunnableConfig,
         checkpoint: Checkpoint,
         metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,  # noqa: ARG002 - every checkpoint is stored whole
+        new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Store a checkpoint, and with it the writes that led to it.
 
@@ -205,16 +205,13 @@ class ObjectStoreSaver(BaseCheckpointSaver[int]):
             FenceLost: Another process holds the thread.
             StorageUnavailable: The retry limit has passed.
         """
-        new = tuples.to_stored(self.serde, config, checkpoint, metadata)
-        await self._shielded(self._put(new))
-        return tuples.config_for(new.thread, new.stored.ns, new.stored.id)
+        base = self._core.known_parent(config)
+        new = tuples.to_new(self.serde, config, (checkpoint, metadata, new_versions), base)
+        await self._shielded(self._core.put(new, self._on_durable))
+        return tuples.config_for(new.thread, new.ns, new.id)
 
     async def aput_writes(
-        self,
-        config: RunnableConfig,
-        writes: Sequence[tuple[str, Any]],
-        task_id: str,
-        task_path: str = "",
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Take a task's writes. Errors, interrupts and resume values are stored when this returns, others soon.
 
@@ -238,114 +235,61 @@ class ObjectStoreSaver(BaseCheckpointSaver[int]):
                 for position, (channel, value) in enumerate(writes)
             ),
         )
-        if isinstance(failure := self._core.writing.failure(thread), FenceLost):
+        writing = self._core.writing
+        if isinstance(failure := writing.failure(thread), FenceLost):
             raise failure
         if call.urgent or self._core.options.strict_writes:
-            await self._shielded(self._core.writing.store_writes(thread, ns, id_, call))
+            await self._shielded(writing.store_writes(thread, ns, id_, call))
         else:
-            self._core.thread.call(partial(self._core.writing.add_writes, thread, ns, id_, call))
+            self._core.thread.call(partial(writing.add_writes, thread, ns, id_, call))
+
+    # ---------------------------------------------------------------- whole threads and runs
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete a thread with all that belongs to it."""
-        await self._shielded(self._core.writing.delete(str(thread_id)))
+        await self._shielded(self._core.removal.delete(str(thread_id)))
 
-    # ---------------------------------------------------------------- sync face: the same code, waited for
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete what runs stored: checkpoints whose metadata have their `run_id`, and epochs that they opened."""
+        await self._shielded(self._core.removal.delete_for_runs([str(each) for each in run_ids]))
 
-    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """As `aget_tuple`."""
-        return self._core.thread.wait(self.aget_tuple(config))
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy a thread, its pending writes included, to a new one.
 
-    def list(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,  # noqa: A002 - LangGraph's name
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> Iterator[CheckpointTuple]:
-        """As `alist`."""
-        listing = self.alist(config, filter=filter, before=before, limit=limit)
-        while (result := self._core.thread.wait(_next(listing))) is not None:
-            yield result
+        Raises:
+            InvalidCheckpoint: The target exists already.
+        """
+        await self._shielded(self._core.copy(str(source_thread_id), str(target_thread_id)))
 
-    def put(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        """As `aput`."""
-        return self._core.thread.wait(self.aput(config, checkpoint, metadata, new_versions))
-
-    def put_writes(
-        self,
-        config: RunnableConfig,
-        writes: Sequence[tuple[str, Any]],
-        task_id: str,
-        task_path: str = "",
+    async def aprune(
+        self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", keep: int = 1
     ) -> None:
-        """As `aput_writes`."""
-        self._core.thread.wait(self.aput_writes(config, writes, task_id, task_path))
+        """Remove old checkpoints, and the blobs that only they needed.
 
-    def delete_thread(self, thread_id: str) -> None:
-        """As `adelete_thread`."""
-        self._core.thread.wait(self.adelete_thread(thread_id))
+        DeltaChannels stay whole: each checkpoint carries what it needs of their history.
 
-    # ---------------------------------------------------------------- on the saver's own thread
+        Args:
+            thread_ids: Threads.
+            strategy: `keep_latest`, or `delete` for all of it.
+            keep: How many of each namespace `keep_latest` keeps; with more than one, ends of branches as well.
 
-    async def _find(self, config: RunnableConfig) -> Loaded | None:
-        thread, ns, named = tuples.thread_of(config), tuples.namespace_of(config), get_checkpoint_id(config)
-        await self._core.writing.flush(thread, ns)
-        if named:
-            found = await self._core.reading.one(thread, ns, str(named))
-        else:
-            found = await self._core.reading.newest(thread, ns)
-        if found is None:
-            return None
-        self._core.writing.know(thread, ns, found.checkpoint.id, found.checkpoint.epoch)
-        return await self._core.reading.load(found)
-
-    async def _listing(
-        self, config: RunnableConfig | None, wanted: dict[str, Any], before: RunnableConfig | None
-    ) -> Sequence[Found]:
-        reading = self._core.reading
-        threads = await reading.threads() if config is None else [tuples.thread_of(config)]
-        named = get_checkpoint_id(config) if config else None
-        bound = get_checkpoint_id(before) if before else None
-        found: MutableSequence[Found] = []  # in this class `list` is LangGraph's method
-        for thread in threads:
-            for segment in await self._segments(thread, config):
-                found.extend(
-                    each
-                    for each in await reading.every(thread, segment)
-                    if _may_match(each, wanted)
-                    and (not named or each.checkpoint.id == named)
-                    and (not bound or each.checkpoint.id < bound)
-                )
-        return found
-
-    async def _segments(self, thread: str, config: RunnableConfig | None) -> Sequence[str]:
-        ns = config.get("configurable", {}).get("checkpoint_ns") if config else None
-        if ns is None:
-            await self._core.writing.flush_all()
-            return await self._core.reading.segments(thread)
-        await self._core.writing.flush(thread, ns)
-        return [keys.encode_namespace(ns)]
-
-    async def _put(self, new: NewCheckpoint) -> None:
-        size = await self._core.writing.put(new)
-        if self._on_durable is None:
-            return
-        stored = new.stored
-        made = keys.time_of(stored.id) or datetime.now(UTC)
-        event = DurableCheckpoint(new.thread, stored.id, stored.ns, new.step, new.source, size, made)
-        try:
-            self._on_durable(event)
-        except Exception:  # the checkpoint is stored; who only wanted to hear of it must not fail the graph
-            log.exception("on_durable failed", extra={"thread_id": new.thread, "checkpoint": stored.id})
+        Raises:
+            InvalidCheckpoint: Another strategy, or fewer than one to keep.
+        """
+        if strategy not in {"keep_latest", "delete"} or keep < 1:
+            raise InvalidCheckpoint(
+                f"strategy {strategy!r} with keep={keep}: give 'keep_latest' and 1 or more, or 'delete'"
+            )
+        for thread in thread_ids:
+            if strategy == "delete":
+                await self.adelete_thread(thread)
+            else:
+                await self._shielded(self._core.removal.prune(str(thread), keep))
 
     # ---------------------------------------------------------------- from the caller's loop to the saver's
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._core.thread.wait(work)
 
     async def _awaited(self, work: Coroutine[Any, Any, T]) -> T:
         return await asyncio.wrap_future(self._core.thread.submit(work))
@@ -355,15 +299,5 @@ class ObjectStoreSaver(BaseCheckpointSaver[int]):
         return await asyncio.shield(asyncio.wrap_future(self._core.thread.submit(work)))
 
 
-async def _next(listing: AsyncIterator[CheckpointTuple]) -> CheckpointTuple | None:
-    return await anext(listing, None)
-
-
 def _matches(metadata: CheckpointMetadata, wanted: dict[str, Any]) -> bool:
     return all(metadata.get(name) == value for name, value in wanted.items())
-
-
-def _may_match(found: Found, wanted: dict[str, Any]) -> bool:
-    """What the key alone can tell about a metadata filter, so that most objects are never read."""
-    key = found.checkpoint
-    return wanted.get("step", key.step) == key.step and wanted.get("source", key.source) == key.source

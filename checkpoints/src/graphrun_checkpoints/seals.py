@@ -4,8 +4,9 @@ r"""Epochs, fences and seals: which stored objects count after one process took 
                           \ seal: heads {x2}, no batches
     epoch 2:               claim, y3, y4 …
 
-The claim of epoch N+1 lists what epoch N had stored by then. What epoch N stores later is never read.
-Fences are given from outside and only grow in a thread; a claim with a lower one than before is refused.
+A claim seals its predecessor: it lists the newest checkpoint of each namespace and the writes pending there. What the
+predecessor stores later is never read, nor is anything of an epoch that no claim stands for (a deleted thread's
+zombie). Fences are given from outside and only grow in a thread; a claim with a lower one than before is refused.
 """
 
 from collections.abc import Iterable
@@ -17,18 +18,27 @@ from graphrun_checkpoints.keys import BatchKey, CheckpointKey, ClaimKey, FoundKe
 
 @dataclass(frozen=True)
 class Seal:
-    """What the predecessor had stored: its newest checkpoint per namespace segment, and ranges of batch numbers."""
+    """What an epoch had stored when the next one was claimed.
+
+    Attributes:
+        heads: Id of its newest checkpoint, by namespace segment.
+        batches: Numbers of its batches on the newest checkpoint of each namespace, by that checkpoint's id.
+        newest: The highest number seen of all that it stored. On other checkpoints, batches up to it count: a
+            writer stores nothing on a checkpoint that it has left behind, but for the first step of a fork.
+    """
 
     heads: dict[str, str] = field(default_factory=dict)
-    batches: tuple[tuple[int, int], ...] = ()
+    batches: dict[str, list[int]] = field(default_factory=dict)
+    newest: int = -1
 
     def holds_checkpoint(self, ns_segment: str, id_: str) -> bool:
         """Ids of one writer grow, so everything up to its newest was there."""
         return id_ <= self.heads.get(ns_segment, "")
 
-    def holds_batch(self, seq: int) -> bool:
+    def holds_batch(self, id_: str, seq: int) -> bool:
         """Whether that batch was there."""
-        return any(first <= seq <= last for first, last in self.batches)
+        on_head = self.batches.get(id_)
+        return seq in on_head if on_head is not None else seq <= self.newest
 
 
 @dataclass(frozen=True)
@@ -44,9 +54,19 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Claim:
-    """One process's hold on a thread. `top_*` is the highest fence that the thread has seen, claimed by whom."""
+    """One process's hold on a thread.
+
+    Attributes:
+        previous: The claimed epoch before this one; 0 if there is none.
+        copied: Objects up to this epoch were copied from another thread, all of them valid.
+        top_fence: The highest fence that the thread has seen, claimed by `top_owner`.
+        seal: What the previous epoch had stored.
+        lineage: Former fenced epochs, oldest first.
+    """
 
     epoch: int
+    previous: int
+    copied: int
     fence: int | None
     owner: str
     nonce: str
@@ -86,31 +106,56 @@ class Inherited:
 
 @dataclass(frozen=True)
 class ThreadScan:
-    """One LIST over all namespaces of a thread, reduced to its highest epoch."""
+    """A look at a thread: its newest claim, and what the claim's holder has stored.
 
-    epoch: int = 0
-    claimed: bool = False
+    Attributes:
+        claimed: The highest claimed epoch; 0 if there is none.
+        highest: The highest epoch of any object, claimed or not.
+        seal: What `claimed` has stored.
+        left_batches: Whether that includes pending writes.
+        ended: The thread is being deleted.
+    """
+
+    claimed: int = 0
+    highest: int = 0
     seal: Seal = field(default_factory=Seal)
+    left_batches: bool = False
+    ended: bool = False
 
     @property
     def has_checkpoints(self) -> bool:
-        """Whether the highest epoch stored a checkpoint."""
+        """Whether the holder of the newest claim stored a checkpoint."""
         return bool(self.seal.heads)
 
 
-def scan(found: Iterable[tuple[str, FoundKey]]) -> ThreadScan:
-    """Reduce the listed keys, each with its namespace segment."""
+def scan(found: Iterable[tuple[str, FoundKey]], root_segment: str, highest: int) -> ThreadScan:
+    """Reduce what counts of the listed keys, each with its namespace segment.
+
+    Args:
+        found: Of the root namespace all down to the newest checkpoint, of the others everything.
+        root_segment: The root namespace's segment.
+        highest: The highest epoch of any object, counting or not.
+    """
     everything = list(found)
-    epoch = max((_writer(key) for _, key in everything), default=0)
+    claimed = max((key.epoch for _, key in everything if isinstance(key, ClaimKey)), default=0)
     heads: dict[str, str] = {}
-    numbers: set[int] = set()
+    batches: dict[str, list[int]] = {}
+    newest = -1
+    left_batches = False
     for segment, key in everything:
-        if isinstance(key, CheckpointKey) and key.epoch == epoch:
+        if isinstance(key, CheckpointKey) and segment == root_segment:
+            batches.setdefault(key.id, [])
+        if isinstance(key, ClaimKey) or key.epoch != claimed:
+            continue
+        newest = max(newest, key.seq)
+        if isinstance(key, CheckpointKey):
             heads[segment] = max(key.id, heads.get(segment, ""))
-        elif isinstance(key, BatchKey) and key.writer == epoch:
-            numbers.add(key.seq)
-    claimed = any(isinstance(key, ClaimKey) and key.epoch == epoch for _, key in everything)
-    return ThreadScan(epoch, claimed, Seal(heads, _ranges(numbers)))
+        else:
+            batches.setdefault(key.id, []).append(key.seq)
+            left_batches = True
+    for id_ in heads.values():
+        batches.setdefault(id_, [])
+    return ThreadScan(claimed, highest, Seal(heads, batches, newest), left_batches)
 
 
 def refuse_if_superseded(previous: Claim | None, fence: int | None, owner: str) -> None:
@@ -131,33 +176,12 @@ def succeed(previous: Claim | None, seen: ThreadScan) -> tuple[Lineage, ...]:
     """The lineage that a successor's claim carries on."""
     if previous is None or previous.fence is None:
         return previous.lineage if previous else ()
-    last = Lineage(
-        previous.epoch, previous.fence, previous.owner, seen.has_checkpoints, bool(seen.seal.batches)
-    )
+    last = Lineage(previous.epoch, previous.fence, previous.owner, seen.has_checkpoints, seen.left_batches)
     return (*previous.lineage, last)
 
 
-def counts(successor: Claim | None, key: CheckpointKey | BatchKey, ns_segment: str) -> bool:
-    """Whether an object of a superseded writer was there when its successor took over.
-
-    Without a successor's claim (a copied thread has none) everything counts.
-    """
-    if successor is None:
-        return True
+def counts(successor: Claim, key: CheckpointKey | BatchKey, ns_segment: str) -> bool:
+    """Whether an object of a superseded epoch was there when its successor was claimed."""
     if isinstance(key, BatchKey):
-        return successor.seal.holds_batch(key.seq)
+        return successor.seal.holds_batch(key.id, key.seq)
     return successor.seal.holds_checkpoint(ns_segment, key.id)
-
-
-def _writer(key: FoundKey) -> int:
-    return key.writer if isinstance(key, BatchKey) else key.epoch
-
-
-def _ranges(numbers: set[int]) -> tuple[tuple[int, int], ...]:
-    ranges: list[tuple[int, int]] = []
-    for number in sorted(numbers):
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1] = (ranges[-1][0], number)
-        else:
-            ranges.append((number, number))
-    return tuple(ranges)

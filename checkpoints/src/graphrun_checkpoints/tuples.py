@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
+    ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
@@ -12,11 +13,11 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.base import id as id_module
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from graphrun_checkpoints import bodies, keys, values
+from graphrun_checkpoints import keys, values
+from graphrun_checkpoints.drafting import NewCheckpoint
 from graphrun_checkpoints.errors import InvalidCheckpoint
+from graphrun_checkpoints.placing import Manifest
 from graphrun_checkpoints.reading import Loaded
-from graphrun_checkpoints.writes import Batch
-from graphrun_checkpoints.writing import NewCheckpoint
 
 _LAST_TIMESTAMP = "_last_v6_timestamp"
 _PLAIN_FIELDS = frozenset({"id", "channel_values", "channel_versions"})
@@ -39,45 +40,70 @@ def namespace_of(config: RunnableConfig) -> str:
     return str(config.get("configurable", {}).get("checkpoint_ns") or "")
 
 
+def parent_of(config: RunnableConfig) -> str | None:
+    """The checkpoint that a config names, as the parent of a new one; raises InvalidCheckpoint."""
+    parent = config.get("configurable", {}).get("checkpoint_id")
+    return keys.checkpoint_id(parent) if parent else None
+
+
 def config_for(thread: str, ns: str, id_: str) -> RunnableConfig:
     """The config that addresses one checkpoint."""
     return {"configurable": {"thread_id": thread, "checkpoint_ns": ns, "checkpoint_id": id_}}
 
 
-def to_stored(
-    serde: SerializerProtocol, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata
+def to_new(
+    serde: SerializerProtocol,
+    config: RunnableConfig,
+    given: tuple[Checkpoint, CheckpointMetadata, ChannelVersions],
+    base: Manifest | None,
 ) -> NewCheckpoint:
-    """Serialise a checkpoint as it is now: the graph may change its values while the PUT is under way."""
-    parent = config.get("configurable", {}).get("checkpoint_id")
+    """Serialise a checkpoint as it is now: the graph may change its values while the PUT is under way.
+
+    Args:
+        serde: The caller's serializer.
+        config: Names thread, namespace and parent.
+        given: What LangGraph hands to `put`: the checkpoint, its metadata and the new versions.
+        base: What is known of the parent: channels with the same version are not serialised again.
+    """
+    checkpoint, metadata, new_versions = given
     rest = {name: value for name, value in checkpoint.items() if name not in _PLAIN_FIELDS}
     full = get_checkpoint_metadata(config, metadata)
-    stored = bodies.StoredCheckpoint(
-        id=keys.checkpoint_id(checkpoint["id"]),
+    channels, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
+    unchanged = _unchanged(channels, versions, new_versions, base)
+    changed = {channel: value for channel, value in channels.items() if channel not in unchanged}
+    run = full.get("run_id")
+    return NewCheckpoint(
+        thread=thread_of(config),
         ns=namespace_of(config),
-        parent=keys.checkpoint_id(parent) if parent else None,
-        versions=dict(checkpoint["channel_versions"]),
-        rest=values.dump(serde, "(checkpoint)", rest),
-        metadata=values.dump(serde, "(metadata)", full),
-        values=values.dump_all(serde, checkpoint["channel_values"]),
-        folded=Batch(0, 0, ()),
+        id=keys.checkpoint_id(checkpoint["id"]),
+        parent=parent_of(config),
+        versions=dict(versions),
+        rest=values.dump_whole(serde, "(checkpoint)", rest),
+        metadata=values.dump_whole(serde, "(metadata)", full),
+        values=values.dump_all(serde, changed),
+        unchanged=unchanged,
+        base=base,
+        delta_channels=frozenset(full.get("counters_since_delta_snapshot") or ()) - channels.keys(),
+        tags=keys.Tags(
+            parent_of(config), full.get("step"), full.get("source"), None if run is None else str(run)
+        ),
     )
-    return NewCheckpoint(thread_of(config), stored, full.get("step"), full.get("source"))
 
 
 def to_tuple(serde: SerializerProtocol, loaded: Loaded) -> CheckpointTuple:
     """A stored checkpoint as LangGraph wants it."""
     stored = loaded.checkpoint
     checkpoint: dict[str, Any] = {
-        **values.load(serde, stored.rest),
+        **values.load_part(serde, stored.rest),
         "id": stored.id,
-        "channel_values": {channel: values.load(serde, value) for channel, value in stored.values.items()},
+        "channel_values": {channel: values.load(serde, value) for channel, value in loaded.values.items()},
         "channel_versions": dict(stored.versions),
     }
     parent = stored.parent
     return CheckpointTuple(
         config=config_for(loaded.thread, stored.ns, stored.id),
         checkpoint=cast("Checkpoint", checkpoint),
-        metadata=values.load(serde, stored.metadata),
+        metadata=values.load_part(serde, stored.metadata),
         parent_config=config_for(loaded.thread, stored.ns, parent) if parent else None,
         pending_writes=[
             (each.task, each.write.channel, values.load(serde, each.write.value)) for each in loaded.pending
@@ -95,3 +121,19 @@ def keep_ids_growing(id_: str) -> None:
     last: int | None = getattr(id_module, _LAST_TIMESTAMP)
     if timestamp is not None and (last is None or last < timestamp):
         setattr(id_module, _LAST_TIMESTAMP, timestamp)
+
+
+def _unchanged(
+    channels: dict[str, Any], versions: ChannelVersions, new_versions: ChannelVersions, base: Manifest | None
+) -> frozenset[str]:
+    """Channels whose value the parent has already: same version, and not named as new."""
+    if base is None:
+        return frozenset()
+    return frozenset(
+        channel
+        for channel in channels
+        if channel in base.values
+        and channel not in new_versions
+        and versions.get(channel) is not None
+        and versions.get(channel) == base.versions.get(channel)
+    )

@@ -1,46 +1,96 @@
-"""Values of the graph's state, to bytes and back. A value that cannot be stored is named by its channel."""
+"""Values of the graph's state, to serialised parts and back. A value that cannot be stored is named by its channel."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import ormsgpack
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from graphrun_checkpoints.errors import SerializationFailed
+from graphrun_checkpoints.parts import Part, Value
+
+_SHORT_TEXT = 64  # characters; below, an element is cheaper repeated than referred to
+_MOST_PARTS = 20_000
+"""Beyond it a list or dict is stored whole: bookkeeping per element would cost more than it saves."""
+_STEP_TAG = "writes"
 
 
-@dataclass(frozen=True)
-class StoredValue:
-    """A serialised value: the serializer's type tag and its bytes."""
-
-    type: str
-    data: bytes
-
-
-def dump(serde: SerializerProtocol, channel: str, value: object) -> StoredValue:
-    """Serialise one value.
+def dump(serde: SerializerProtocol, channel: str, value: object) -> Value:
+    """Serialise one value, a list or dict element by element.
 
     Raises:
         SerializationFailed: With the channel and the type of the value.
     """
-    try:
-        tag, data = serde.dumps_typed(value)
-    except Exception as error:  # types of the user's run their own code here, which may raise anything
-        raise SerializationFailed(
-            f"channel {channel!r}: a value of type {_type_name(value)} cannot be stored ({error}); "
-            "put plain data, a dataclass or a Pydantic model into the state"
-        ) from error
-    return StoredValue(tag, bytes(data))
+    if isinstance(serde, JsonPlusSerializer):  # others may treat a value differently when it stands alone
+        if type(value) is list and _is_worth_splitting(value):
+            return Value("l", tuple(_part(serde, channel, each) for each in value))
+        if type(value) is dict and _has_text_keys(value) and _is_worth_splitting(value.values()):
+            return Value("d", tuple(_part(serde, channel, each, key) for key, each in value.items()))
+    return Value("v", (_part(serde, channel, value),))
 
 
-def dump_all(serde: SerializerProtocol, values: Mapping[str, object]) -> dict[str, StoredValue]:
-    """Serialise the values of all channels."""
+def dump_whole(serde: SerializerProtocol, channel: str, value: object) -> Part:
+    """Serialise one value as a single part."""
+    return _part(serde, channel, value)
+
+
+def dump_all(serde: SerializerProtocol, values: Mapping[str, object]) -> dict[str, Value]:
+    """Serialise the values of several channels."""
     return {channel: dump(serde, channel, value) for channel, value in values.items()}
 
 
-def load(serde: SerializerProtocol, value: StoredValue) -> Any:  # noqa: ANN401 - the user's own types
+def load(serde: SerializerProtocol, value: Value) -> Any:  # noqa: ANN401 - the user's own types
     """The value again."""
-    return serde.loads_typed((value.type, value.data))
+    match value.kind:
+        case "l":
+            return [load_part(serde, part) for part in value.parts]
+        case "d":
+            return {part.key: load_part(serde, part) for part in value.parts}
+    return load_part(serde, value.parts[0])
+
+
+def load_part(serde: SerializerProtocol, part: Part) -> Any:  # noqa: ANN401 - as above
+    """What a single part holds."""
+    return serde.loads_typed((part.tag, part.data))
+
+
+def pack_step(writes: list[tuple[str, Value]]) -> Part:
+    """What one superstep wrote to a channel, by task in the order of application, as one part of a log."""
+    plain = [[task, each.kind, [[p.tag, p.data, p.key] for p in each.parts]] for task, each in writes]
+    return Part(_STEP_TAG, ormsgpack.packb(plain))
+
+
+def unpack_step(part: Part) -> list[tuple[str, Value]]:
+    """Task and value of each write of a superstep."""
+    plain = ormsgpack.unpackb(part.data)
+    return [(task, Value(kind, tuple(Part(*each) for each in parts))) for task, kind, parts in plain]
+
+
+def _part(serde: SerializerProtocol, channel: str, value: object, key: str | None = None) -> Part:
+    try:
+        tag, data = serde.dumps_typed(value)
+    except Exception as error:  # types of the user's run their own code here, which may raise anything
+        where = f"channel {channel!r}" if key is None else f"channel {channel!r}, key {key!r}"
+        raise SerializationFailed(
+            f"{where}: a value of type {_type_name(value)} cannot be stored ({error}); "
+            "put plain data, a dataclass or a Pydantic model into the state"
+        ) from error
+    return Part(tag, bytes(data), key)
+
+
+def _is_worth_splitting(elements: Any) -> bool:  # noqa: ANN401 - a list, or the values of a dict
+    return 0 < len(elements) <= _MOST_PARTS and any(not _is_small(each) for each in elements)
+
+
+def _is_small(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _SHORT_TEXT
+    return value is None or isinstance(value, bool | int | float)
+
+
+def _has_text_keys(value: dict[Any, Any]) -> bool:
+    return all(type(key) is str for key in value)
 
 
 def _type_name(value: object) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from langgraph.checkpoint.base import WRITES_IDX_MAP, writes_sort_key
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME
 
-from graphrun_checkpoints.values import StoredValue
+from graphrun_checkpoints.parts import Place, Value
 
 NULL_TASK = "00000000-0000-0000-0000-000000000000"
 """LangGraph's task id for writes that come from outside: input of a Command, a resume value."""
@@ -24,7 +24,7 @@ class Write:
 
     channel: str
     idx: int
-    value: StoredValue
+    value: Value
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,38 @@ class Batch:
     writer: int
     seq: int
     tasks: tuple[TaskWrites, ...]
+
+
+@dataclass(frozen=True)
+class PlacedWrite:
+    """A write as it is stored: its value is elsewhere."""
+
+    channel: str
+    idx: int
+    place: Place
+
+
+@dataclass(frozen=True)
+class PlacedTask:
+    """A task's writes as they are stored."""
+
+    task: str
+    path: str
+    writes: tuple[PlacedWrite, ...]
+
+
+@dataclass(frozen=True)
+class PlacedBatch:
+    """A batch as it is stored."""
+
+    writer: int
+    seq: int
+    tasks: tuple[PlacedTask, ...]
+
+    @property
+    def places(self) -> list[Place]:
+        """Where all of its values are."""
+        return [write.place for call in self.tasks for write in call.writes]
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from graphrun_checkpoints import bodies
-from graphrun_checkpoints.errors import CheckpointError, FenceLost
-from graphrun_checkpoints.fencing import Fencing, Lease, Wish
+from graphrun_checkpoints import bodies, drafting, keys
+from graphrun_checkpoints.drafting import NewCheckpoint
+from graphrun_checkpoints.errors import CheckpointConflict, CheckpointError, FenceLost, InvalidCheckpoint
+from graphrun_checkpoints.fencing import Lease
 from graphrun_checkpoints.keys import Address
-from graphrun_checkpoints.lanes import Lane
-from graphrun_checkpoints.objects import Objects
+from graphrun_checkpoints.lanes import Lane, Lanes
+from graphrun_checkpoints.leases import Leases
+from graphrun_checkpoints.objects import Named, Objects
+from graphrun_checkpoints.placing import Draft, Manifest
 from graphrun_checkpoints.reading import Reading
-from graphrun_checkpoints.writes import Batch, TaskWrites
+from graphrun_checkpoints.writes import Batch, PlacedBatch, TaskWrites
 
 log = logging.getLogger(__name__)
-
-_MOST_LANES = 256
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class SaverOptions:
             taken over stops within this time.
         strict_writes: `put_writes` returns only when the writes are stored.
         owner: Named in claims that no `aopen` asked for.
+        remembered_bytes: Limit of what is kept in memory of objects read or written lately; for their parts and for
+            the rest of them, each.
         clock: Seconds that never go back.
     """
 
@@ -44,89 +47,65 @@ class SaverOptions:
     fence_seconds: float = 15.0
     strict_writes: bool = False
     owner: str = "library"
+    remembered_bytes: int = 32 * 1024 * 1024
     clock: Callable[[], float] = time.monotonic
-
-
-@dataclass(frozen=True)
-class NewCheckpoint:
-    """A checkpoint to store, without the writes that it will take along."""
-
-    thread: str
-    stored: bodies.StoredCheckpoint
-    step: int | None
-    source: str | None
 
 
 class Writing:
     """The writing half of a saver."""
 
-    def __init__(self, objects: Objects, reading: Reading, fencing: Fencing, options: SaverOptions) -> None:
+    def __init__(self, objects: Objects, reading: Reading, leases: Leases, options: SaverOptions) -> None:
         self._objects = objects
-        self._layout = fencing.layout
         self._reading = reading
-        self._fencing = fencing
+        self._leases = leases
         self._options = options
-        self._leases: dict[str, Lease] = {}
-        self._claiming: dict[str, asyncio.Lock] = {}
-        self._lanes: dict[tuple[str, str], Lane] = {}
+        self.lanes = Lanes()
         self._failures: dict[str, CheckpointError] = {}
         self._flushes: set[asyncio.Task[None]] = set()
 
-    async def open(self, thread: str, fence: int | None, owner: str) -> Lease:
-        """Claim a thread anew, whatever was held before."""
-        async with self._claiming.setdefault(thread, asyncio.Lock()):
-            lease = await self._fencing.take(Wish(thread, fence, owner))
-            self._leases[thread] = lease
-            return lease
-
     async def put(self, new: NewCheckpoint) -> int:
-        """Store a checkpoint together with what waits on its parent; answers its size in bytes."""
-        thread, ns, id_, parent = new.thread, new.stored.ns, new.stored.id, new.stored.parent
-        lane = self._lane(thread, ns)
-        lane.putting.add(id_)
+        """Store a checkpoint together with what waits on its parent; answers the bytes stored, blobs included."""
+        lane = self.lanes.of(new.thread, new.ns)
+        lane.putting.add(new.id)
         try:
-            self._raise_failure(thread)
-            lease = await self._standing_lease(thread)
-            async with lane.lock:
-                calls = lane.take(parent) if parent else ()
-                stored = replace(new.stored, folded=Batch(lease.epoch, lease.next_number(), calls))
-                address = Address(thread, ns, lease.epoch, id_)
-                key = self._layout.checkpoint(address, parent=parent, step=new.step, source=new.source)
+            self._raise_failure(new.thread)
+            lease = await self._leases.standing(new.thread, (new.ns, new.parent))
+            async with self.lanes.gate(new.thread).passing(), lane.lock:
+                calls = lane.take(new.parent) if new.parent else ()
                 try:
-                    size = await self._objects.write_once(key, bodies.checkpoint_body(stored))
+                    size = await self._store(lane, lease, new, calls)
                 except BaseException:
-                    if parent:
-                        lane.give_back(parent, calls)
+                    if new.parent:
+                        lane.give_back(new.parent, calls)
                     raise
-                lane.know(id_, lease.epoch)
         finally:
-            lane.putting.discard(id_)
-            if id_ in lane.waiting:
-                self._schedule(lane, id_)
+            lane.putting.discard(new.id)
+            if new.id in lane.waiting:
+                self._schedule(lane, new.id)
         return size
 
     def add_writes(self, thread: str, ns: str, id_: str, call: TaskWrites) -> None:
         """Buffer a task's writes and see to it that they are stored soon."""
-        lane = self._lane(thread, ns)
+        lane = self.lanes.of(thread, ns)
         lane.add(id_, call)
         self._schedule(lane, id_)
 
     async def store_writes(self, thread: str, ns: str, id_: str, call: TaskWrites) -> None:
         """Buffer a task's writes and store all that waits on their checkpoint, now."""
-        lane = self._lane(thread, ns)
+        lane = self.lanes.of(thread, ns)
         lane.add(id_, call)
         self._raise_failure(thread)
         await self._flush(lane, id_)
 
     async def flush(self, thread: str, ns: str) -> None:
         """Store all that waits in a namespace, as a read of it must see it."""
-        lane = self._lanes.get((thread, ns))
+        lane = self.lanes.existing(thread, ns)
         if lane is not None:
             await self._drain(lane)
 
     async def flush_all(self) -> None:
         """Store everything; raises the first failure after having tried all."""
-        for lane in list(self._lanes.values()):
+        for lane in self.lanes.all():
             try:
                 await self._drain(lane)
             except CheckpointError as error:
@@ -134,33 +113,89 @@ class Writing:
         for thread in list(self._failures):
             self._raise_failure(thread)
 
-    def know(self, thread: str, ns: str, id_: str, epoch: int) -> None:
-        """Remember where a checkpoint that was read lies: writes on it go there."""
-        self._lane(thread, ns).know(id_, epoch)
-
-    async def delete(self, thread: str) -> None:
-        """Delete a thread, its writers fenced out first.
-
-        The oldest objects go first and claims last: a deletion cut short leaves a thread that reads as before.
-        """
-        for place in [each for each in self._lanes if each[0] == thread]:
-            for id_ in list(self._lanes[place].waiting):
-                self._lanes[place].take(id_)
-            del self._lanes[place]
-        self._leases.pop(thread, None)
+    def forget(self, thread: str) -> None:
+        """The thread is being deleted: what waits for it is not stored any more."""
+        self.lanes.drop(thread)
         self._failures.pop(thread, None)
-        prefix = self._layout.thread(thread)
-        if not await self._objects.store.list(prefix, max_keys=1):
-            return
-        await self._fencing.take(Wish(thread, None, "deletion", forced=True))
-        while everything := [entry.key async for entry in self._objects.keys(prefix)]:
-            claims = [key for key in everything if key.endswith("/!")]
-            others = [key for key in everything if not key.endswith("/!")]
-            await self._objects.store.delete_many([*reversed(others), *reversed(claims)])
 
     def failure(self, thread: str) -> CheckpointError | None:
         """Why the next write of this thread will be refused, if it will."""
         return self._failures.get(thread)
+
+    # ---------------------------------------------------------------- checkpoints
+
+    async def _store(
+        self, lane: Lane, lease: Lease, new: NewCheckpoint, calls: tuple[TaskWrites, ...]
+    ) -> int:
+        if new.parent in lane.removed:
+            raise InvalidCheckpoint(
+                f"checkpoint {new.parent} was removed; read the thread again and go on from there"
+            )
+        if lane.name_of(new.id) is not None:
+            await self._expect_same(lane, new)
+            lane.give_back(new.parent or "", calls)
+            return 0
+        base = new.base or await self._manifest_of(lane, new.parent)
+        folded = Batch(lease.epoch, lease.next_number(), calls)
+        written = lane.writes_on(new.parent) if new.parent else []
+        draft = Draft(lambda digest: lease.blob_name(self._objects.codec.blob_name(digest)))
+        manifest = drafting.first_draft(draft, new, base, None if written is None else [*written, folded])
+        manifest = await self._gathered(lane.thread, draft, manifest)
+        stored, manifest = drafting.finished(draft, new, manifest, folded)
+        size = await self._upload(lane.thread, lease, draft)
+        address = Address(keys.encode_namespace(new.ns), lease.epoch, new.id)
+        at = Named(lane.thread, keys.checkpoint_name(address, folded.seq, new.tags))
+        size += await self._objects.write_once(at, bodies.checkpoint_body(stored))
+        self._objects.remember_pack(at, stored.pack)
+        lane.stored(new.id, at.name, manifest.moved(lambda each: each.stored_in(at.name)))
+        if new.parent:
+            lane.forget_writes(new.parent)
+        return size
+
+    async def _manifest_of(self, lane: Lane, id_: str | None) -> Manifest | None:
+        """The state of a parent that this process stored or read; None for one that it never saw."""
+        if id_ is None:
+            return None
+        manifest, name = lane.manifest_of(id_), lane.name_of(id_)
+        if manifest is None and name is not None:
+            stored = await self._reading.checkpoint(lane.thread, name)
+            manifest = await self._reading.manifest(lane.thread, stored) if stored is not None else None
+        return manifest
+
+    async def _expect_same(self, lane: Lane, new: NewCheckpoint) -> None:
+        """A checkpoint is put again: fine if nothing in it is different.
+
+        Raises:
+            CheckpointConflict: Something is.
+        """
+        name, stored = lane.name_of(new.id), None
+        if name is not None:
+            stored = await self._reading.checkpoint(lane.thread, name)
+        there = await self._manifest_of(lane, new.id)
+        if stored is None or there is None or not drafting.is_same(new, stored, there):
+            raise CheckpointConflict(
+                f"checkpoint {new.id} is stored with other content; it was not overwritten"
+            )
+
+    async def _gathered(self, thread: str, draft: Draft, manifest: Manifest) -> Manifest:
+        """Bring parts of small holders together where a resume would have to read too many."""
+        holders = drafting.to_gather(draft, manifest)
+        if not holders:
+            return manifest
+        packs = await self._objects.packs(thread, holders)
+        return manifest.moved(lambda each: draft.gather(each, holders, packs))
+
+    async def _upload(self, thread: str, lease: Lease, draft: Draft) -> int:
+        """Store the blobs of a draft that are not there yet; answers the bytes stored."""
+        missing = {name: parts for name, parts in draft.blobs.items() if not lease.has_blob(name)}
+        sizes = await asyncio.gather(
+            *(self._objects.write_blob(Named(thread, name), parts) for name, parts in missing.items())
+        )
+        for name in missing:
+            lease.keep_blob(name)
+        return sum(sizes)
+
+    # ---------------------------------------------------------------- pending writes
 
     async def _drain(self, lane: Lane) -> None:
         async with lane.lock:
@@ -170,48 +205,33 @@ class Writing:
 
     async def _flush(self, lane: Lane, id_: str) -> None:
         """Store what waits on a checkpoint as one batch."""
-        async with lane.lock:
+        async with self.lanes.gate(lane.thread).passing(), lane.lock:
             calls = lane.take(id_)
             if not calls:
                 return
             try:
-                lease = await self._standing_lease(lane.thread)
-                address = Address(lane.thread, lane.ns, await self._folder_epoch(lane, id_, lease), id_)
-                number = lease.next_number()
-                key = self._layout.batch(address, lease.epoch, number)
-                await self._objects.write_once(key, bodies.batch_body(Batch(lease.epoch, number, calls)))
+                lease = await self._leases.standing(lane.thread, (lane.ns, id_))
+                batch = Batch(lease.epoch, lease.next_number(), calls)
+                await self._store_batch(lane, lease, id_, batch)
             except BaseException:
                 lane.give_back(id_, calls)
                 raise
+            lane.wrote(id_, batch)
 
-    async def _folder_epoch(self, lane: Lane, id_: str, lease: Lease) -> int:
-        """Where the checkpoint lies, or will lie."""
-        known = lane.epoch_of(id_)
-        if known is not None:
-            return known
-        if id_ in lane.putting:
-            return lease.epoch
-        found = await self._reading.one(lane.thread, lane.ns, id_)
-        epoch = found.checkpoint.epoch if found is not None else lease.epoch
-        if found is not None:
-            lane.know(id_, epoch)
-        return epoch
-
-    async def _standing_lease(self, thread: str) -> Lease:
-        """Our claim on a thread, verified lately; without one, the thread is claimed unfenced."""
-        async with self._claiming.setdefault(thread, asyncio.Lock()):
-            lease = self._leases.get(thread)
-            if lease is None:
-                lease = await self._fencing.take(Wish(thread, None, self._options.owner))
-                self._leases[thread] = lease
-            elif lease.lost or self._options.clock() - lease.checked_at >= self._options.fence_seconds:
-                await self._fencing.verify(lease)
-            return lease
+    async def _store_batch(self, lane: Lane, lease: Lease, id_: str, batch: Batch) -> None:
+        draft = Draft(lambda digest: lease.blob_name(self._objects.codec.blob_name(digest)))
+        placed = PlacedBatch(batch.writer, batch.seq, draft.place_writes(batch.tasks))
+        await self._upload(lane.thread, lease, draft)
+        address = Address(keys.encode_namespace(lane.ns), lease.epoch, id_)
+        at = Named(lane.thread, keys.batch_name(address, batch.seq))
+        stored = bodies.StoredBatch(placed, tuple(draft.pack))
+        await self._objects.write_once(at, bodies.batch_body(stored))
+        self._objects.remember_pack(at, stored.pack)
 
     def _schedule(self, lane: Lane, id_: str) -> None:
         """Set the time at which writes are stored on their own; never put one off, only bring it forward."""
         loop = asyncio.get_running_loop()
-        stored = lane.epoch_of(id_) is not None
+        stored = lane.name_of(id_) is not None
         due = loop.time() + (self._options.flush_seconds if stored else self._options.hold_seconds)
         timer = lane.timers.get(id_)
         if timer is not None:
@@ -242,12 +262,3 @@ class Writing:
         if not isinstance(error, FenceLost):
             del self._failures[thread]
         raise error
-
-    def _lane(self, thread: str, ns: str) -> Lane:
-        lane = self._lanes.get((thread, ns))
-        if lane is None:
-            if len(self._lanes) >= _MOST_LANES:
-                for place in [place for place, each in self._lanes.items() if each.idle]:
-                    del self._lanes[place]
-            lane = self._lanes[thread, ns] = Lane(thread, ns)
-        return lane

@@ -1,14 +1,14 @@
-"""Names to keys and back, and the form of one object."""
+"""Names to keys and back."""
 
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.checkpoint.base.id import uuid6
 
-from graphrun_checkpoints import CorruptObject, Credentials, MisconfiguredStore, StorageConfig, codec, keys
-from graphrun_checkpoints.keys import Address, BatchKey, CheckpointKey, ClaimKey, Layout
+from graphrun_checkpoints import Entry, keys
+from graphrun_checkpoints.keys import Address, BatchKey, CheckpointKey, ClaimKey, Layout, Tags
 
 LAYOUT = Layout("graphrun/checkpoints")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -37,86 +37,74 @@ def test_long_names_differ_by_their_hash() -> None:
     assert keys.decode_name(keys.encode_name("x" * 1000)) is None
 
 
+def entry(name: str) -> Entry:
+    return Entry(LAYOUT.key("t", name), 7, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def parsed(name: str) -> tuple[str, keys.FoundKey] | None:
+    return keys.parse(LAYOUT.thread("t"), entry(name))
+
+
 @given(EPOCHS, IDS, st.one_of(st.none(), IDS), st.one_of(st.none(), st.integers(-9, 10**9)), TEXT)
 def test_a_checkpoint_key_tells_what_it_was_made_of(
     epoch: int, id_: str, parent: str | None, step: int | None, source: str
 ) -> None:
-    key = LAYOUT.checkpoint(Address("t", "n", epoch, id_), parent=parent, step=step, source=source[:9])
-    found = keys.parse(LAYOUT.namespace("t", "n"), key, 7)
-    assert found == CheckpointKey(epoch, id_, keys.parent_tag(parent), step, source[:9], key, 7)
+    tags = Tags(parent, step, source[:9], source or None)
+    name = keys.checkpoint_name(Address("~n", epoch, id_), 5, tags)
+    parent_tag, run_tag = keys.parent_tag(parent), keys.run_tag(source or None)
+    found = CheckpointKey(epoch, id_, parent_tag, step, source[:9], 5, run_tag, name, entry(name))
+    assert parsed(name) == ("~n", found)
 
 
-@given(EPOCHS, IDS, EPOCHS, st.integers(0, 2**31))
-def test_a_batch_key_tells_what_it_was_made_of(epoch: int, id_: str, writer: int, seq: int) -> None:
-    key = LAYOUT.batch(Address("t", "", epoch, id_), writer, seq)
-    assert keys.parse(LAYOUT.namespace("t", ""), key, 7) == BatchKey(epoch, id_, writer, seq, key, 7)
+@given(EPOCHS, IDS, st.integers(0, 2**31))
+def test_a_batch_key_tells_what_it_was_made_of(epoch: int, id_: str, seq: int) -> None:
+    name = keys.batch_name(Address("_", epoch, id_), seq)
+    assert parsed(name) == ("_", BatchKey(epoch, id_, seq, name, entry(name)))
 
 
 @given(EPOCHS, EPOCHS, IDS, IDS)
 def test_keys_sort_newest_epoch_first_then_newest_id(one: int, other: int, first: str, second: str) -> None:
-    place = [Address("t", "", epoch, id_) for epoch, id_ in ((one, first), (other, second))]
-    folders = [LAYOUT.folder(each) for each in place]
-    assert (folders[0] < folders[1]) == ((one, first) > (other, second))
+    names = [keys.batch_name(Address("_", epoch, id_), 0) for epoch, id_ in ((one, first), (other, second))]
+    assert (names[0] < names[1]) == ((one, first) > (other, second))
 
 
-def test_a_claim_sorts_before_its_epoch_and_unknown_keys_are_passed_over() -> None:
-    root = LAYOUT.namespace("t", "")
-    claim = LAYOUT.claim("t", 3)
-    assert keys.parse(root, claim, 0) == ClaimKey(3)
-    assert claim < LAYOUT.folder(Address("t", "", 3, str(uuid6())))
-    assert keys.parse(root, f"{root}x", 0) is None
-    assert keys.parse(root, f"{LAYOUT.folder(Address('t', '', 3, str(uuid6())))}z.future", 0) is None
+def test_a_claim_sorts_before_its_epoch_and_pending_writes_before_their_checkpoint() -> None:
+    address = Address("_", 3, str(uuid6()))
+    names = [
+        keys.tombstone_name(4),
+        keys.claim_name(3),
+        keys.batch_name(address, 0),
+        keys.checkpoint_name(address, 1, Tags(None, None, None, None)),
+        keys.claim_name(2),
+    ]
+    assert names == sorted(names)
+    assert parsed(names[0]) == ("_", ClaimKey(4, entry(names[0]), ended=True))
+    assert parsed(names[1]) == ("_", ClaimKey(3, entry(names[1])))
+
+
+@pytest.mark.parametrize(
+    "name", ["c/_/x", "c/_/zz/!", "c/_/00/11/z.future", "c/_/00/11/c.1", "d/1.0/ff", "c"]
+)
+def test_unknown_keys_are_passed_over(name: str) -> None:
+    assert parsed(name) is None
+
+
+@given(EPOCHS, st.integers(0, 9999), st.binary(min_size=16, max_size=16))
+def test_a_blob_tells_its_epoch_and_a_chunk_its_blob(epoch: int, generation: int, content: bytes) -> None:
+    name = keys.blob_name(epoch, generation, content)
+    assert keys.blob_epoch(name) == epoch
+    assert keys.blob_of(name) == name
+    assert keys.blob_of(keys.chunk_name(name, 11)) == name
+    assert keys.blob_epoch(keys.kept_name(name)) is None
+    assert keys.blob_of(keys.kept_name(name)) == keys.kept_name(name)
 
 
 def test_the_longest_key_fits_s3() -> None:
-    address = Address("t" * 999, "n" * 999, 1, str(uuid6()))
-    key = LAYOUT.checkpoint(address, parent=str(uuid6()), step=10**9, source="s" * 300)
-    assert len(key) < 1024
+    tags = Tags(str(uuid6()), 10**9, "s" * 300, "r" * 300)
+    name = keys.checkpoint_name(Address(keys.encode_namespace("n" * 999), 1, str(uuid6())), 2**31, tags)
+    assert len(LAYOUT.key("t" * 999, name)) < 1024
 
 
 def test_time_is_known_of_uuid6_only() -> None:
     assert keys.time_of(str(uuid6())) is not None
     assert keys.time_of("00000000-0000-4000-8000-000000000000") is None
-
-
-def test_the_same_body_gives_the_same_bytes() -> None:
-    body = {"kind": "x", "values": {"a": b"1" * 1000}}
-    assert codec.pack(body) == codec.pack(body)
-    assert codec.unpack("k", codec.pack(body)) == body
-    assert len(codec.pack(body)) < 100
-
-
-@pytest.mark.parametrize("data", [b"", b"GRCP", b"something else, long enough to hold a header"])
-def test_what_is_no_object_of_ours_is_corrupt(data: bytes) -> None:
-    with pytest.raises(CorruptObject, match="not a checkpoint object"):
-        codec.unpack("some/key", data)
-
-
-@given(st.integers(min_value=0))
-def test_any_altered_byte_is_noticed(position: int) -> None:
-    data = bytearray(codec.pack({"a": "some text that is long enough"}))
-    data[6 + position % (len(data) - 6)] ^= 0x10
-    with pytest.raises(CorruptObject, match="digest"):
-        codec.unpack("k", bytes(data))
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"endpoint": "localhost:9000"},
-        {"endpoint": "http://h/path"},
-        {"prefix": "/a"},
-        {"prefix": "a/"},
-        {"threads": 0},
-    ],
-)
-def test_settings_that_cannot_work_are_refused_by_name(wrong: dict[str, Any]) -> None:
-    with pytest.raises(MisconfiguredStore, match=next(iter(wrong))):
-        StorageConfig(**{"endpoint": "http://127.0.0.1:9000", "bucket": "b", **wrong})
-
-
-def test_secrets_are_not_shown() -> None:
-    config = StorageConfig(
-        "http://h:1", "b", credentials=Credentials("access", "hidden-secret", "hidden-token")
-    )
-    assert "hidden" not in repr(config)

@@ -14,9 +14,10 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from graphrun_checkpoints import CheckpointReader, CorruptObject, ObjectStoreSaver
-from graphrun_checkpoints.json_view import to_json
+from graphrun_checkpoints.json_view import part_to_json, to_json
+from graphrun_checkpoints.parts import Part
 from graphrun_checkpoints.testing import MemoryStore
-from graphrun_checkpoints.values import StoredValue, dump
+from graphrun_checkpoints.values import dump
 from support.checkpoints import config, put
 from support.stores import PassingStore
 
@@ -70,10 +71,10 @@ def test_foreign_types_are_named_and_never_built() -> None:
 
 
 def test_values_of_other_serializers_are_described_and_damage_is_told() -> None:
-    assert to_json(StoredValue("pickle", b"1234")) == {"$type": "pickle", "bytes": 4}
-    assert to_json(StoredValue("json", b'{"a": 1}')) == {"a": 1}
+    assert part_to_json(Part("pickle", b"1234")) == {"$type": "pickle", "bytes": 4}
+    assert part_to_json(Part("json", b'{"a": 1}')) == {"a": 1}
     with pytest.raises(CorruptObject, match="msgpack"):
-        to_json(StoredValue("msgpack", b"\xc1"))
+        part_to_json(Part("msgpack", b"\xc1"))
 
 
 @pytest.fixture

@@ -320,9 +320,9 @@ async def test_a_callback_that_calls_the_sync_face_is_told_so(
 def test_the_sync_face_does_the_same(store: Recorded) -> None:
     saver = ObjectStoreSaver(store)
     made = checkpoint(x=1)
-    base = saver.put(config(), made, {"source": "input", "step": -1}, {})
+    base = saver.put(config(), made, {"source": "input", "step": -1}, made["channel_versions"])
     saver.put_writes(base, [("x", 2)], "task", "path")
-    child = saver.put(base, checkpoint(x=2), {"source": "loop", "step": 0}, {})
+    child = saver.put(base, checkpoint(x=2), {"source": "loop", "step": 0}, {"x": 1})
     found = saver.get_tuple(config())
     assert found is not None
     assert found.config == child

@@ -1,6 +1,7 @@
 """Object storage as the grant describes it: the saver, and large inputs and outputs beside it."""
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -30,7 +31,10 @@ class RunStorage:
         )
         self._store = MinioStore(config)
         checkpoints = storage_keys.checkpoint_prefix(self._prefix)
-        self.saver = ObjectStoreSaver(self._store, prefix=checkpoints, on_durable=on_durable)
+        self._blocked: set[str] = set()
+        self.saver = ObjectStoreSaver(
+            self._store, prefix=checkpoints, on_durable=on_durable, on_blocked=self._tell_of_blocked
+        )
 
     async def read_input(self) -> dict[str, Any]:
         """The run's input, wherever it lies.
@@ -57,6 +61,15 @@ class RunStorage:
         key = storage_keys.output_key(self._prefix, self._grant["runUID"], self._grant["attempt"])
         await self._store.put(key, data)
         return None, key
+
+    def _tell_of_blocked(self, name: str) -> None:
+        """A stored type that the graph's schemas do not name comes back as plain data; its user must hear of it."""
+        if name not in self._blocked:
+            self._blocked.add(name)
+            sys.stderr.write(
+                f"graphrun: {name} was restored as plain data: only types in the graph's schemas are built again. "
+                "Name it in the state's type hints.\n"
+            )
 
     async def aclose(self) -> None:
         """Return when all checkpoints are stored; raises where they cannot be."""

@@ -1,0 +1,145 @@
+"""From a new checkpoint and its parent's state to what is stored: the steps that need no storage. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from graphrun_checkpoints import placing, values
+from graphrun_checkpoints.bodies import StoredCheckpoint
+from graphrun_checkpoints.keys import Tags
+from graphrun_checkpoints.parts import Part, Value, joined
+from graphrun_checkpoints.placing import Draft, Known, KnownLog, Manifest
+from graphrun_checkpoints.writes import Batch, PlacedBatch, merge
+
+_NO_STEPS = Known("l", (), (), ())
+
+
+@dataclass(frozen=True)
+class NewCheckpoint:
+    """A checkpoint to store, serialised when the graph handed it over.
+
+    Attributes:
+        values: Serialised values of its channels, those of `unchanged` channels aside.
+        base: What was known of its parent then; `unchanged` channels have the same value there.
+        delta_channels: Channels whose value is not here but follows from what was written to them.
+        tags: What its key tells.
+    """
+
+    thread: str
+    ns: str
+    id: str
+    parent: str | None
+    versions: Mapping[str, object]
+    rest: Part
+    metadata: Part
+    values: Mapping[str, Value]
+    unchanged: frozenset[str]
+    base: Manifest | None
+    delta_channels: frozenset[str]
+    tags: Tags
+
+
+def first_draft(
+    draft: Draft, new: NewCheckpoint, base: Manifest | None, written: list[Batch] | None
+) -> Manifest:
+    """Find a place for each value and log, wherever the parent's parts lie.
+
+    Args:
+        draft: Takes what must be stored.
+        new: The checkpoint.
+        base: The parent's state; None if there is no parent, or it is not known.
+        written: All writes on the parent; None if they are not all known.
+    """
+    old = base.values if base is not None else {}
+    placed = {channel: draft.place(value, old.get(channel)) for channel, value in new.values.items()}
+    for channel in new.unchanged:
+        placed[channel] = old[channel]
+    logs: dict[str, KnownLog] = {}
+    for channel in new.delta_channels:
+        log = _log_before(new, base, channel)
+        if log is not None and written is not None:
+            logs[channel] = _with_step(draft, log, _written_to(channel, written))
+    return Manifest(new.parent is None, new.versions, placed, logs)
+
+
+def to_gather(draft: Draft, manifest: Manifest) -> set[str]:
+    """The holders whose parts the new checkpoint should hold itself."""
+    return placing.holders_to_gather(manifest.all(), draft.own_bytes)
+
+
+def finished(
+    draft: Draft, new: NewCheckpoint, manifest: Manifest, folded: Batch
+) -> tuple[StoredCheckpoint, Manifest]:
+    """The checkpoint as it will be stored, and its state with all places but its own name."""
+    manifest = _emptied(draft, manifest, placing.LARGEST_STATE_PACK)
+    tasks = draft.place_writes(folded.tasks)
+    name = draft.empty_into_blob(placing.LARGEST_PACK)
+    if name is not None:
+        manifest = manifest.moved(lambda each: each.stored_in(name))
+        tasks = tuple(
+            replace(call, writes=tuple(replace(each, place=each.place.moved(name)) for each in call.writes))
+            for call in tasks
+        )
+    stored = StoredCheckpoint(
+        id=new.id,
+        ns=new.ns,
+        parent=new.parent,
+        versions=dict(new.versions),
+        rest=new.rest,
+        metadata=new.metadata,
+        values={channel: each.place for channel, each in manifest.values.items()},
+        logs={channel: each.log for channel, each in manifest.logs.items()},
+        unlogged=tuple(sorted(new.delta_channels - manifest.logs.keys())),
+        folded=PlacedBatch(folded.writer, folded.seq, tasks),
+        pack=tuple(draft.pack),
+    )
+    return stored, manifest
+
+
+def is_same(new: NewCheckpoint, stored: StoredCheckpoint, there: Manifest) -> bool:
+    """Whether a stored checkpoint is what is to be stored."""
+    same_values = all(
+        channel in there.values
+        and there.values[channel].digests == tuple(part.digest for part in value.parts)
+        for channel, value in new.values.items()
+    )
+    return (
+        same_values
+        and new.values.keys() | new.unchanged == there.values.keys()
+        and (new.parent, new.rest, new.metadata) == (stored.parent, stored.rest, stored.metadata)
+        and new.versions == stored.versions
+    )
+
+
+def _emptied(draft: Draft, manifest: Manifest, limit: int) -> Manifest:
+    name = draft.empty_into_blob(limit)
+    return manifest if name is None else manifest.moved(lambda each: each.stored_in(name))
+
+
+def _log_before(new: NewCheckpoint, base: Manifest | None, channel: str) -> KnownLog | None:
+    """The log up to the parent, as LangGraph's walk over the ancestors would find it; None if that is not known."""
+    if new.parent is None:
+        return KnownLog(None, _NO_STEPS)
+    if base is None:
+        return None
+    if channel in base.values:
+        return KnownLog(base.values[channel], _NO_STEPS)
+    if channel in base.logs:
+        return base.logs[channel]
+    return KnownLog(None, _NO_STEPS) if base.first else None
+
+
+def _written_to(channel: str, batches: Iterable[Batch]) -> list[tuple[str, Value]]:
+    return [(each.task, each.write.value) for each in merge(batches) if each.write.channel == channel]
+
+
+def _with_step(draft: Draft, log: KnownLog, step: list[tuple[str, Value]]) -> KnownLog:
+    if not step:
+        return log
+    added = draft.place(Value("l", (values.pack_step(step),)))
+    steps = Known(
+        "l",
+        joined([*log.steps.runs, *added.runs]),
+        (*log.steps.digests, *added.digests),
+        (*log.steps.sizes, *added.sizes),
+    )
+    return replace(log, steps=steps)
