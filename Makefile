@@ -11,7 +11,7 @@ UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
 PY := .venv/bin/python
 MEMBERS := core checkpoints operator runner api devcluster
 PYTEST := $(PY) -m pytest
-SOURCES := core checkpoints operator runner api devcluster tests examples scripts
+SOURCES := core checkpoints operator runner api devcluster tests examples scripts benchmarks
 
 export UV
 
@@ -56,6 +56,10 @@ SEED ?= 0
 soak-checkpoints: setup ## Kill processes that checkpoint, ROUNDS runs long, and at every PUT of a large one
 	GRAPHRUN_SOAK_ROUNDS=$(ROUNDS) GRAPHRUN_SOAK_SEED=$(SEED) $(PYTEST) tests/integration/checkpoints/test_crashes.py
 
+.PHONY: bench-checkpoints
+bench-checkpoints: setup ## Our checkpoint saver beside the published ones: requests, bytes, times (11 min; BENCH="--quick")
+	@PYTHONPATH=tests $(PY) -m benchmarks.checkpoints $(BENCH)
+
 .PHONY: e2e
 e2e: components ## The product by its chart on a real node
 	@$(PY) -m graphrun_devcluster up >/dev/null
@@ -65,7 +69,7 @@ e2e: components ## The product by its chart on a real node
 .PHONY: components
 components: setup ## Build what tests run on into the cache, once a version: Kubernetes, MinIO, moto
 	@$(PY) -m graphrun_devcluster components >/dev/null
-	@$(PY) tests/support/moto_environment.py
+	@$(PY) tests/support/locked_environment.py moto
 
 .PHONY: lint
 lint: setup ## ruff, format, import contracts, unused dependencies
@@ -103,7 +107,7 @@ clean: ## Remove what was made in this folder (caches outside stay)
 
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 
 # ---------------------------------------------------------------- how the environment is made

@@ -44,6 +44,9 @@ lock runner {core,checkpoints,runner}/pyproject.toml --constraints "$target/dev.
 lock control-plane {core,checkpoints,operator,api}/pyproject.toml --constraints "$target/dev.txt"
 lock build locks/build.in # what the members name under [build-system]
 lock moto locks/moto.in
+for saver in objectstorage postgres tigris; do # what benchmarks/checkpoints measures beside ours
+    lock saver-$saver locks/saver-$saver.in
+done
 
 if [[ $check ]]; then
     diff --recursive --unified locks "$target" || {

@@ -26,7 +26,7 @@ from graphrun_devcluster.components.catalog import MINIO
 from graphrun_devcluster.progress import Progress
 from support import s3_launch
 from support.guarded import guarded
-from support.moto_environment import ensure_moto
+from support.locked_environment import ensure_environment
 from support.s3_launch import Account, Launch
 
 ACCESS_KEY = "graphrun-test"
@@ -39,7 +39,7 @@ _GUARDIAN = Path(__file__).with_name("s3_guardian.py")
 _LAUNCHES: dict[str, Callable[[], Launch]] = {
     "seaweedfs": lambda: s3_launch.seaweedfs(_ACCOUNT),
     "minio": lambda: s3_launch.minio(_ACCOUNT, ensure_components([MINIO], Progress())["minio"]),
-    "moto": lambda: s3_launch.moto(ensure_moto(Progress())),
+    "moto": lambda: s3_launch.moto(ensure_environment("moto", Progress())),
 }
 S3_KINDS = tuple(_LAUNCHES)
 """The servers there are, by the names that `running_server` and the tests' ids have."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from graphrun_checkpoints import bodies
+from graphrun_checkpoints.format import bodies
+from graphrun_checkpoints.format.keys import BatchKey, CheckpointKey, ClaimKey
 from graphrun_checkpoints.judging import Judge
-from graphrun_checkpoints.keys import BatchKey, CheckpointKey, ClaimKey
 from graphrun_checkpoints.objects import Named, Objects
 from graphrun_checkpoints.store import Entry
 

@@ -10,13 +10,15 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import get_checkpoint_id
 
-from graphrun_checkpoints import copying, keys, tuples
-from graphrun_checkpoints.codec import Codec
+from graphrun_checkpoints import copying, tuples
 from graphrun_checkpoints.drafting import NewCheckpoint
-from graphrun_checkpoints.encryption import Encryption
 from graphrun_checkpoints.fencing import Fencing, Wish
+from graphrun_checkpoints.format import keys
+from graphrun_checkpoints.format.codec import Codec
+from graphrun_checkpoints.format.encryption import Encryption
+from graphrun_checkpoints.format.keys import Layout
+from graphrun_checkpoints.format.seals import Inherited
 from graphrun_checkpoints.history import Histories, History
-from graphrun_checkpoints.keys import Layout
 from graphrun_checkpoints.leases import Leases
 from graphrun_checkpoints.loop_thread import LoopThread
 from graphrun_checkpoints.markers import Markers
@@ -24,7 +26,6 @@ from graphrun_checkpoints.objects import Objects
 from graphrun_checkpoints.placing import Manifest
 from graphrun_checkpoints.reading import Found, Loaded, Reading
 from graphrun_checkpoints.removal import Removal
-from graphrun_checkpoints.seals import Inherited
 from graphrun_checkpoints.store import Store
 from graphrun_checkpoints.writing import SaverOptions, Writing
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from graphrun_checkpoints import placing, values
-from graphrun_checkpoints.bodies import StoredCheckpoint
-from graphrun_checkpoints.keys import Tags
-from graphrun_checkpoints.parts import Part, Value, joined
+from graphrun_checkpoints import placing
+from graphrun_checkpoints.format import values
+from graphrun_checkpoints.format.bodies import StoredCheckpoint
+from graphrun_checkpoints.format.keys import Tags
+from graphrun_checkpoints.format.parts import Part, Value, joined
+from graphrun_checkpoints.format.writes import Batch, PlacedBatch, merge
 from graphrun_checkpoints.placing import Draft, Known, KnownLog, Manifest
-from graphrun_checkpoints.writes import Batch, PlacedBatch, merge
 
 _NO_STEPS = Known("l", (), (), ())
 

@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from graphrun_checkpoints import bodies, keys, seals
 from graphrun_checkpoints.errors import CheckpointConflict, CheckpointError, FenceLost, MisconfiguredStore
+from graphrun_checkpoints.format import bodies, keys, seals
+from graphrun_checkpoints.format.keys import CheckpointKey, ClaimKey, FoundKey
 from graphrun_checkpoints.judging import Judge, read_claim
-from graphrun_checkpoints.keys import CheckpointKey, ClaimKey, FoundKey
 from graphrun_checkpoints.objects import Named, Objects
 from graphrun_checkpoints.store import ObjectExists
 

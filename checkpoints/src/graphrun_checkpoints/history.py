@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from graphrun_checkpoints import bodies, values
-from graphrun_checkpoints.bodies import Log
 from graphrun_checkpoints.errors import CorruptObject
-from graphrun_checkpoints.parts import Place, Value
+from graphrun_checkpoints.format import bodies, values
+from graphrun_checkpoints.format.bodies import Log
+from graphrun_checkpoints.format.parts import Place, Value
 from graphrun_checkpoints.reading import Found, Reading
 
 

@@ -2,9 +2,9 @@
 
 import logging
 
-from graphrun_checkpoints import bodies, keys, seals
 from graphrun_checkpoints.errors import CorruptObject
-from graphrun_checkpoints.keys import BatchKey, CheckpointKey, ClaimKey
+from graphrun_checkpoints.format import bodies, keys, seals
+from graphrun_checkpoints.format.keys import BatchKey, CheckpointKey, ClaimKey
 from graphrun_checkpoints.objects import Named, Objects
 
 log = logging.getLogger(__name__)
@@ -17,12 +17,15 @@ class Judge:
         objects: Where the claims are.
         thread: The thread.
         held: The claim that this process holds on it, if it does: need not be read.
+        newest: The newest claimed epoch, where that is known.
     """
 
-    def __init__(self, objects: Objects, thread: str, held: seals.Claim | None = None) -> None:
+    def __init__(
+        self, objects: Objects, thread: str, held: seals.Claim | None = None, newest: int | None = None
+    ) -> None:
         self._objects = objects
         self._thread = thread
-        self._newest: int | None = None
+        self._newest = newest
         self._claims: dict[int, seals.Claim | None] = {held.epoch: held} if held is not None else {}
         self._unclaimed: set[int] = set()
 

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from graphrun_checkpoints.format.writes import Batch, TaskWrites
 from graphrun_checkpoints.placing import Manifest
-from graphrun_checkpoints.writes import Batch, TaskWrites
 
 V = TypeVar("V")
 

@@ -4,7 +4,6 @@ import asyncio
 import weakref
 from collections.abc import Callable
 
-from graphrun_checkpoints import seals
 from graphrun_checkpoints.errors import FenceLost
 from graphrun_checkpoints.fencing import Fencing, Lease, Wish
 
@@ -35,10 +34,10 @@ class Leases:
         self._read: dict[str, set[Spot]] = {}
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
-    def held(self, thread: str) -> seals.Claim | None:
+    def held(self, thread: str) -> Lease | None:
         """Our claim on a thread, as far as we know."""
         lease = self._held.get(thread)
-        return lease.claim if lease is not None and not lease.lost else None
+        return lease if lease is not None and not lease.lost else None
 
     async def take(self, wish: Wish) -> Lease:
         """Claim a thread anew, whatever was held before."""

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 
 from graphrun_checkpoints.errors import CorruptObject
-from graphrun_checkpoints.keys import encode_name
+from graphrun_checkpoints.format.keys import encode_name
 from graphrun_checkpoints.objects import Objects
 
 _REMEMBERED = 4096

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from graphrun_checkpoints import bodies, keys
-from graphrun_checkpoints.codec import Codec
 from graphrun_checkpoints.errors import CheckpointConflict, CorruptObject, MisconfiguredStore
-from graphrun_checkpoints.keys import FoundKey, Layout
-from graphrun_checkpoints.parts import Part
+from graphrun_checkpoints.format import bodies, keys
+from graphrun_checkpoints.format.codec import Codec
+from graphrun_checkpoints.format.keys import FoundKey, Layout
+from graphrun_checkpoints.format.parts import Part
 from graphrun_checkpoints.store import LIST_LIMIT, Entry, ObjectExists, Store
 
 T = TypeVar("T")
@@ -80,6 +80,7 @@ class Objects:
         self._bodies: Recent[dict[str, Any]] = Recent(remembered_bytes)
         self._packs: Recent[tuple[Part, ...]] = Recent(remembered_bytes)
         self._chunks = asyncio.Semaphore(_CHUNKS_AT_A_TIME)
+        self._under_way: dict[str, asyncio.Task[tuple[dict[str, Any], int] | None]] = {}
 
     # ---------------------------------------------------------------- bodies
 
@@ -89,7 +90,8 @@ class Objects:
         kept = self._bodies.get(key)
         if kept is not None:
             return kept
-        found = await self._get(at)
+        # Who does not want it remembered wants to know what is there now: not what somebody asked for before.
+        found = await (self._get(at) if remember else self._fetch(key, at.name))
         if found is None:
             return None
         body, size = found
@@ -206,13 +208,21 @@ class Objects:
         return found[0]
 
     async def _get(self, at: Named, *, kept: bool = False) -> tuple[dict[str, Any], int] | None:
+        """An object's body and what it takes in memory. Several who want it at once get it by one request."""
         key = self.layout.key(at.thread, keys.kept_name(at.name) if kept else at.name)
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(self._fetch(key, at.name))
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _fetch(self, key: str, name: str) -> tuple[dict[str, Any], int] | None:
         data = await self.store.get(key)
         if data is None:
             return None
         if len(data) < _SMALL:
-            return self.codec.unpack(key, at.name, data), len(data) * _INFLATED
-        return await asyncio.to_thread(self.codec.unpack, key, at.name, data), len(data) * _INFLATED
+            return self.codec.unpack(key, name, data), len(data) * _INFLATED
+        return await asyncio.to_thread(self.codec.unpack, key, name, data), len(data) * _INFLATED
 
     # ---------------------------------------------------------------- listing
 

@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from graphrun_checkpoints.bodies import Log
-from graphrun_checkpoints.parts import (
+from graphrun_checkpoints.format.bodies import Log
+from graphrun_checkpoints.format.parts import (
     SELF,
     Kind,
     Packs,
@@ -24,7 +24,7 @@ from graphrun_checkpoints.parts import (
     named,
     sliced,
 )
-from graphrun_checkpoints.writes import PlacedTask, PlacedWrite, TaskWrites
+from graphrun_checkpoints.format.writes import PlacedTask, PlacedWrite, TaskWrites
 
 LARGE_PART = 1024 * 1024
 """Bytes from which a part has a blob of its own: a task's write and the state that it becomes share it."""

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from graphrun_checkpoints import json_view, keys
-from graphrun_checkpoints.codec import Codec
-from graphrun_checkpoints.encryption import Encryption
 from graphrun_checkpoints.fencing import Fencing
+from graphrun_checkpoints.format import json_view, keys
+from graphrun_checkpoints.format.codec import Codec
+from graphrun_checkpoints.format.encryption import Encryption
+from graphrun_checkpoints.format.keys import Layout
+from graphrun_checkpoints.format.seals import Inherited
 from graphrun_checkpoints.history import Histories
-from graphrun_checkpoints.keys import Layout
 from graphrun_checkpoints.objects import Objects
 from graphrun_checkpoints.reading import Found, Loaded, Reading
-from graphrun_checkpoints.seals import Inherited
 from graphrun_checkpoints.store import Store
 
 _REMEMBERED_BYTES = 32 * 1024 * 1024

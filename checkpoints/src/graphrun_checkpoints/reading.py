@@ -7,14 +7,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from graphrun_checkpoints import bodies, keys, seals
 from graphrun_checkpoints.errors import CheckpointError, CorruptObject
+from graphrun_checkpoints.fencing import Lease
+from graphrun_checkpoints.format import bodies, keys
+from graphrun_checkpoints.format.keys import BatchKey, CheckpointKey, ClaimKey
+from graphrun_checkpoints.format.parts import Packs, Place, Value, holders_of, parts_at
+from graphrun_checkpoints.format.writes import Batch, MergedWrite, PlacedBatch, TaskWrites, Write, merge
 from graphrun_checkpoints.judging import Judge
-from graphrun_checkpoints.keys import BatchKey, CheckpointKey, ClaimKey
 from graphrun_checkpoints.objects import Named, Objects
-from graphrun_checkpoints.parts import Packs, Place, Value, holders_of, parts_at
 from graphrun_checkpoints.placing import KnownLog, Manifest, known
-from graphrun_checkpoints.writes import Batch, MergedWrite, PlacedBatch, TaskWrites, Write, merge
 
 _SMALL_PAGE = 16
 """Keys that hold the newest checkpoint and its pending writes, nearly always."""
@@ -60,7 +61,7 @@ class Reading:
         held: The claim that this process holds on a thread, if it does.
     """
 
-    def __init__(self, objects: Objects, held: Callable[[str], seals.Claim | None] = lambda _: None) -> None:
+    def __init__(self, objects: Objects, held: Callable[[str], Lease | None] = lambda _: None) -> None:
         self._objects = objects
         self._layout = objects.layout
         self._held = held
@@ -69,7 +70,7 @@ class Reading:
 
     async def newest(self, thread: str, ns: str) -> Found | None:
         """The newest checkpoint of a namespace: newest epoch first, then newest id."""
-        judge = Judge(self._objects, thread, self._held(thread))
+        judge = self._judge(thread, keys.encode_namespace(ns))
         batches: list[BatchKey] = []
         prefix = self._layout.namespace(thread, ns)
         async for segment, key in self._objects.found(thread, prefix, first_page=_SMALL_PAGE):
@@ -86,7 +87,7 @@ class Reading:
 
     async def every(self, thread: str, segment: str) -> list[Found]:
         """All checkpoints of a namespace, newest first: one LIST per 1,000 keys and no GET but of claims."""
-        judge = Judge(self._objects, thread, self._held(thread))
+        judge = self._judge(thread, segment)
         batches: dict[str, list[BatchKey]] = {}
         children: dict[str, list[CheckpointKey]] = {}
         found: list[CheckpointKey] = []
@@ -183,6 +184,19 @@ class Reading:
         stored = bodies.read_checkpoint(self._layout.key(thread, name), name, body)
         self._objects.remember_pack(at, stored.pack)
         return stored
+
+    def _judge(self, thread: str, segment: str) -> Judge:
+        """Who decides what counts.
+
+        In a subgraph's namespace, a holder that asked for its claim takes it to be the newest, which saves a request
+        each time that a subgraph starts: if it is not, the holder is about to be stopped.
+        """
+        lease = self._held(thread)
+        if lease is None:
+            return Judge(self._objects, thread)
+        is_root = segment == keys.encode_namespace(keys.ROOT)
+        newest = lease.epoch if lease.asked and not is_root else None
+        return Judge(self._objects, thread, lease.claim, newest)
 
     async def _batch(self, thread: str, name: str) -> PlacedBatch | None:
         at = Named(thread, name)

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from graphrun_checkpoints import bodies, json_view, keys
 from graphrun_checkpoints.contents import Contents, StoredKey, holders_needed, look_over
 from graphrun_checkpoints.errors import InvalidCheckpoint
 from graphrun_checkpoints.fencing import GENERATION_SECONDS, Fencing
+from graphrun_checkpoints.format import bodies, json_view, keys
+from graphrun_checkpoints.format.keys import BatchKey, CheckpointKey
 from graphrun_checkpoints.judging import read_claim
-from graphrun_checkpoints.keys import BatchKey, CheckpointKey
 from graphrun_checkpoints.leases import Leases
 from graphrun_checkpoints.markers import Markers
 from graphrun_checkpoints.objects import Named, Objects
@@ -69,7 +69,9 @@ class Removal:
         if await self._objects.store.list(self._objects.layout.thread(thread), max_keys=1):
             await self._fencing.end(thread)
 
-    async def prune(self, thread: str, keep: int, grace: timedelta = GRACE) -> Removed:
+    async def prune(
+        self, thread: str, keep: int, grace: timedelta = GRACE, *, dry_run: bool = False
+    ) -> Removed:
         """Keep the newest checkpoints of each namespace and what is pending on them.
 
         With more than one, ends of branches are kept too: forks, and runs that wait for an answer.
@@ -80,7 +82,7 @@ class Removal:
             for segment in contents.counting:
                 kept |= await self._kept(contents, segment, keep)
             doomed = [key for key in contents.all_counting() if key.id not in kept]
-            return await self._take_away(contents, doomed, grace)
+            return await self._take_away(contents, doomed, grace, dry_run=dry_run)
 
     async def delete_for_runs(self, runs: Sequence[str]) -> Removed:
         """Remove what runs stored: checkpoints whose metadata name them, and epochs claimed in their names."""

@@ -13,9 +13,9 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.base import id as id_module
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from graphrun_checkpoints import keys, values
 from graphrun_checkpoints.drafting import NewCheckpoint
 from graphrun_checkpoints.errors import InvalidCheckpoint
+from graphrun_checkpoints.format import keys, values
 from graphrun_checkpoints.placing import Manifest
 from graphrun_checkpoints.reading import Loaded
 

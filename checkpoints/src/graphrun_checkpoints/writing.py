@@ -11,19 +11,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from graphrun_checkpoints import bodies, drafting, keys
+from graphrun_checkpoints import drafting
 from graphrun_checkpoints.drafting import NewCheckpoint
 from graphrun_checkpoints.errors import CheckpointConflict, CheckpointError, FenceLost, InvalidCheckpoint
 from graphrun_checkpoints.fencing import Lease
-from graphrun_checkpoints.keys import Address
+from graphrun_checkpoints.format import bodies, keys
+from graphrun_checkpoints.format.keys import Address
+from graphrun_checkpoints.format.writes import Batch, PlacedBatch, TaskWrites
 from graphrun_checkpoints.lanes import Lane, Lanes
 from graphrun_checkpoints.leases import Leases
 from graphrun_checkpoints.objects import Named, Objects
 from graphrun_checkpoints.placing import Draft, Manifest
 from graphrun_checkpoints.reading import Reading
-from graphrun_checkpoints.writes import Batch, PlacedBatch, TaskWrites
 
 log = logging.getLogger(__name__)
+
+_SHORTEST_HOLD = 0.01  # seconds; while a backlog is stored, this is how often we look
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class SaverOptions:
 
     Attributes:
         flush_seconds: A task's writes are stored on their own if no checkpoint took them along by then.
-        hold_seconds: The same while their own checkpoint is still being stored.
+        hold_seconds: The same while their own checkpoint is not stored yet, once no other is being stored either.
         fence_seconds: Before a write, the claim is verified if it was not for this long. A process that was
             taken over stops within this time.
         strict_writes: `put_writes` returns only when the writes are stored.
@@ -232,7 +235,8 @@ class Writing:
         """Set the time at which writes are stored on their own; never put one off, only bring it forward."""
         loop = asyncio.get_running_loop()
         stored = lane.name_of(id_) is not None
-        due = loop.time() + (self._options.flush_seconds if stored else self._options.hold_seconds)
+        wait = self._options.flush_seconds if stored else max(self._options.hold_seconds, _SHORTEST_HOLD)
+        due = loop.time() + wait
         timer = lane.timers.get(id_)
         if timer is not None:
             if timer.when() <= due:
@@ -242,6 +246,10 @@ class Writing:
 
     def _flush_later(self, lane: Lane, id_: str) -> None:
         lane.timers.pop(id_, None)
+        if lane.putting and lane.name_of(id_) is None:
+            # The graph is ahead of storage: checkpoints are stored one after the other, and this one's turn will come.
+            self._schedule(lane, id_)
+            return
         task = asyncio.get_running_loop().create_task(self._flush_or_remember(lane, id_))
         self._flushes.add(task)
         task.add_done_callback(self._flushes.discard)

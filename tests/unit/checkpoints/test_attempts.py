@@ -12,7 +12,7 @@ import pytest
 import urllib3
 from urllib3.connection import HTTPConnection
 
-from graphrun_checkpoints.attempts import Attempt, AttemptCut, BoundedPool
+from graphrun_checkpoints.s3.attempts import Attempt, AttemptCut, BoundedPool
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphrun_checkpoints import CorruptObject, Encryption, MisconfiguredStore, UnsupportedFormat
-from graphrun_checkpoints.codec import Codec, check
+from graphrun_checkpoints.format.codec import Codec, check
 
 KEYS = {"k1": bytes(range(32)), "k2": os.urandom(32)}
 BODY: dict[Any, Any] = {"kind": "x", "values": {"a": b"1" * 1000}, 3: [None, 1.5, True]}

@@ -16,7 +16,7 @@ from graphrun_checkpoints import (
     default_credentials,
     web_identity_credentials,
 )
-from graphrun_checkpoints.credentials import RenewedCredentials
+from graphrun_checkpoints.s3.credentials import RenewedCredentials
 
 VARIABLES = (
     "AWS_ACCESS_KEY_ID",

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.checkpoint.base.id import uuid6
 
-from graphrun_checkpoints import Entry, keys
-from graphrun_checkpoints.keys import Address, BatchKey, CheckpointKey, ClaimKey, Layout, Tags
+from graphrun_checkpoints import Entry
+from graphrun_checkpoints.format import keys
+from graphrun_checkpoints.format.keys import Address, BatchKey, CheckpointKey, ClaimKey, Layout, Tags
 
 LAYOUT = Layout("graphrun/checkpoints")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

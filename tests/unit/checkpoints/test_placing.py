@@ -8,12 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from graphrun_checkpoints import drafting, placing, values
+from graphrun_checkpoints import drafting, placing
 from graphrun_checkpoints.drafting import NewCheckpoint
-from graphrun_checkpoints.keys import Tags
-from graphrun_checkpoints.parts import SELF, Part, Place, Run, Value, coalesced, joined, parts_at, sliced
+from graphrun_checkpoints.format import values
+from graphrun_checkpoints.format.keys import Tags
+from graphrun_checkpoints.format.parts import (
+    SELF,
+    Part,
+    Place,
+    Run,
+    Value,
+    coalesced,
+    joined,
+    parts_at,
+    sliced,
+)
+from graphrun_checkpoints.format.writes import Batch, TaskWrites, Write
 from graphrun_checkpoints.placing import Draft, Known, Manifest
-from graphrun_checkpoints.writes import Batch, TaskWrites, Write
 
 SERDE = JsonPlusSerializer()
 

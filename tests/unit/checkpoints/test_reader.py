@@ -14,10 +14,10 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from graphrun_checkpoints import CheckpointReader, CorruptObject, ObjectStoreSaver
-from graphrun_checkpoints.json_view import part_to_json, to_json
-from graphrun_checkpoints.parts import Part
+from graphrun_checkpoints.format.json_view import part_to_json, to_json
+from graphrun_checkpoints.format.parts import Part
+from graphrun_checkpoints.format.values import dump
 from graphrun_checkpoints.testing import MemoryStore
-from graphrun_checkpoints.values import dump
 from support.checkpoints import config, put
 from support.stores import PassingStore
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from minio.error import MinioException, S3Error
 
-from graphrun_checkpoints import Entry, s3_answers
+from graphrun_checkpoints import Entry
+from graphrun_checkpoints.s3 import answers as s3_answers
 
 NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 PAGE = """<?xml version="1.0" encoding="UTF-8"?>

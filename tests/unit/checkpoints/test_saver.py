@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -69,6 +70,59 @@ async def test_writes_of_a_step_travel_inside_the_next_checkpoint(store: Recorde
         assert await pending(saver, child) == []
     assert batches(store) == []
     assert len([key for key in store.puts if "/c." in key]) == 2
+
+
+async def test_writes_wait_for_their_checkpoint_as_long_as_others_before_it_are_being_stored(
+    store: Recorded,
+) -> None:
+    entered, gate = threading.Event(), threading.Event()
+
+    class Slow(PassingStore):
+        async def put(self, key: str, data: bytes, *, if_none_match: bool = False) -> None:
+            if "/c." in key and not entered.is_set():
+                entered.set()
+                await asyncio.to_thread(gate.wait)
+            await super().put(key, data, if_none_match=if_none_match)
+
+    slow = Slow(store.inner)
+    async with ObjectStoreSaver(slow, options=SaverOptions(hold_seconds=0, flush_seconds=3600)) as saver:
+        first = asyncio.create_task(put(saver, config(), x=1))
+        await asyncio.to_thread(entered.wait)
+        made = checkpoint(x=2)
+        await saver.aput_writes(config(id_=made["id"]), [("x", "early")], "task")
+        lane = saver._core.writing.lanes.of("t", "")
+        timer = lane.timers.get(made["id"])
+        await eventually(
+            lambda: _another(lane, made["id"], timer), what="the time of the flush has come once"
+        )
+        assert batches(slow) == []
+        gate.set()
+        child = await saver.aput(await first, made, {"source": "loop", "step": 1}, {"x": 2})
+        await put(saver, child, x=3)
+        assert batches(slow) == []
+        assert await pending(saver, child) == ["early"]
+
+
+async def _another(lane: Any, id_: str, timer: object) -> bool:
+    return lane.timers.get(id_) not in (None, timer)
+
+
+async def test_many_who_want_the_same_object_get_it_by_one_request(store: Recorded) -> None:
+    async with ObjectStoreSaver(store) as saver:
+        base = await put(saver, config(), x=1, text="t" * 5000)
+        for number in range(5):
+            base = await put(saver, base, x=number, text="t" * 5000)
+    read: list[str] = []
+
+    class Counted(PassingStore):
+        async def get(self, key: str) -> bytes | None:
+            read.append(key)
+            await asyncio.sleep(0.01)
+            return await super().get(key)
+
+    async with ObjectStoreSaver(Counted(store.inner)) as reader:
+        assert len([each async for each in reader.alist(config())]) == 6
+        assert sorted(read) == sorted(set(read))
 
 
 async def test_a_burst_of_writes_is_stored_as_one_object(store: Recorded) -> None:

@@ -7,8 +7,8 @@ import urllib3
 from minio.error import InvalidResponseError, S3Error, ServerError
 
 from graphrun_checkpoints import MisconfiguredStore, StorageConfig, StorageRefused
-from graphrun_checkpoints.s3_answers import NonsenseAnswer, NoS3Server
-from graphrun_checkpoints.verdicts import Request, brief, lasting_error, seconds_to_wait
+from graphrun_checkpoints.s3.answers import NonsenseAnswer, NoS3Server
+from graphrun_checkpoints.s3.verdicts import Request, brief, lasting_error, seconds_to_wait
 
 CONFIG = StorageConfig("http://store:1", "bucket")
 PUT = Request("put", "some/key")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphrun_checkpoints.errors import CorruptObject
-from graphrun_checkpoints.parts import SELF, Part, Place, Run, holders_of
-from graphrun_checkpoints.seals import Claim, Lineage, Seal
-from graphrun_checkpoints.writes import PlacedBatch, PlacedTask, PlacedWrite
+from graphrun_checkpoints.format.parts import SELF, Part, Place, Run, holders_of
+from graphrun_checkpoints.format.seals import Claim, Lineage, Seal
+from graphrun_checkpoints.format.writes import PlacedBatch, PlacedTask, PlacedWrite
 
 _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 

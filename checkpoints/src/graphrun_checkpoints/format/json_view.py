@@ -12,7 +12,7 @@ from typing import Any
 import ormsgpack
 
 from graphrun_checkpoints.errors import CorruptObject
-from graphrun_checkpoints.parts import Part, Value
+from graphrun_checkpoints.format.parts import Part, Value
 
 _MOST_BYTES_SHOWN = 1024
 _NUMPY = 6

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from graphrun_checkpoints.errors import FenceLost
-from graphrun_checkpoints.keys import BatchKey, CheckpointKey, ClaimKey, FoundKey
+from graphrun_checkpoints.format.keys import BatchKey, CheckpointKey, ClaimKey, FoundKey
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ import urllib3
 from minio.credentials.credentials import Credentials as MinioCredentials
 from minio.credentials.providers import Provider
 
-from graphrun_checkpoints.attempts import BoundedPool, current_attempt
 from graphrun_checkpoints.config import Credentials, CredentialSource, credentials_from_environment
 from graphrun_checkpoints.errors import (
     CheckpointError,
@@ -27,6 +26,7 @@ from graphrun_checkpoints.errors import (
     StorageRefused,
     StorageUnavailable,
 )
+from graphrun_checkpoints.s3.attempts import BoundedPool, current_attempt
 
 _RENEW_BEFORE = timedelta(seconds=60)
 _CONNECT_SECONDS = 5.0

@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 import urllib3
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
-from graphrun_checkpoints.attempts import AnswerTooLarge
 from graphrun_checkpoints.config import StorageConfig
 from graphrun_checkpoints.errors import CheckpointError, MisconfiguredStore, StorageRefused
-from graphrun_checkpoints.s3_answers import NoS3Server
+from graphrun_checkpoints.s3.answers import NoS3Server
+from graphrun_checkpoints.s3.attempts import AnswerTooLarge
 
 ATTEMPT_ERRORS = (MinioException, urllib3.exceptions.HTTPError, OSError, ValueError, ET.ParseError)
 """What one attempt can raise besides errors of ours."""

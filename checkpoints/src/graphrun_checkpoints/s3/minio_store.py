@@ -22,10 +22,7 @@ from minio.error import S3Error
 from minio.helpers import md5sum_hash
 from minio.xml import marshal
 
-from graphrun_checkpoints import s3_answers
-from graphrun_checkpoints.attempts import XML_BYTES, Attempt, BoundedPool
 from graphrun_checkpoints.config import StorageConfig
-from graphrun_checkpoints.credentials import RenewedCredentials
 from graphrun_checkpoints.errors import (
     CheckpointError,
     MisconfiguredStore,
@@ -33,8 +30,10 @@ from graphrun_checkpoints.errors import (
     StorageRefused,
     StorageUnavailable,
 )
-from graphrun_checkpoints.store import LIST_LIMIT, Entry, ObjectExists
-from graphrun_checkpoints.verdicts import (
+from graphrun_checkpoints.s3 import answers as s3_answers
+from graphrun_checkpoints.s3.attempts import XML_BYTES, Attempt, BoundedPool
+from graphrun_checkpoints.s3.credentials import RenewedCredentials
+from graphrun_checkpoints.s3.verdicts import (
     ATTEMPT_ERRORS,
     PRECONDITION_FAILED,
     Request,
@@ -44,6 +43,7 @@ from graphrun_checkpoints.verdicts import (
     seconds_to_wait,
     status_of,
 )
+from graphrun_checkpoints.store import LIST_LIMIT, Entry, ObjectExists
 
 log = logging.getLogger(__name__)
 

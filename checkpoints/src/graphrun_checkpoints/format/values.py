@@ -8,7 +8,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from graphrun_checkpoints.errors import SerializationFailed
-from graphrun_checkpoints.parts import Part, Value
+from graphrun_checkpoints.format.parts import Part, Value
 
 _SHORT_TEXT = 64  # characters; below, an element is cheaper repeated than referred to
 _MOST_PARTS = 20_000

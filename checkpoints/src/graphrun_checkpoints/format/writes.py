@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from langgraph.checkpoint.base import WRITES_IDX_MAP, writes_sort_key
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME
 
-from graphrun_checkpoints.parts import Place, Value
+from graphrun_checkpoints.format.parts import Place, Value
 
 NULL_TASK = "00000000-0000-0000-0000-000000000000"
 """LangGraph's task id for writes that come from outside: input of a Command, a resume value."""

@@ -1,0 +1,1 @@
+"""What costs how much, measured beside what else there is. One package a subject, one command each."""

@@ -1,0 +1,1 @@
+"""Looking a bucket over: is everything there and whole, and what takes up the room."""

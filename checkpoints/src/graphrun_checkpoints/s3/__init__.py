@@ -1,0 +1,1 @@
+"""The store on an S3 API: client, credentials, patience, and strict reading of answers."""
