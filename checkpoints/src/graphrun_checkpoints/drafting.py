@@ -1,14 +1,15 @@
 """From a new checkpoint and its parent's state to what is stored: the steps that need no storage. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from graphrun_checkpoints import placing
 from graphrun_checkpoints.format import values
 from graphrun_checkpoints.format.bodies import StoredCheckpoint
 from graphrun_checkpoints.format.keys import Tags
-from graphrun_checkpoints.format.parts import Part, Value, joined
-from graphrun_checkpoints.format.writes import Batch, PlacedBatch, merge
+from graphrun_checkpoints.format.parts import Part, Place, Value, joined
+from graphrun_checkpoints.format.values import StepWrite
+from graphrun_checkpoints.format.writes import Batch, PlacedBatch, PlacedTask, PlacedWrite, TaskWrites, merge
 from graphrun_checkpoints.placing import Draft, Known, KnownLog, Manifest
 
 _NO_STEPS = Known("l", (), (), ())
@@ -39,16 +40,47 @@ class NewCheckpoint:
     tags: Tags
 
 
-def first_draft(
-    draft: Draft, new: NewCheckpoint, base: Manifest | None, written: list[Batch] | None
-) -> Manifest:
+Logged = tuple[str, str, int]
+"""A write in a log's newest step: its channel, task and place in the task's list."""
+
+
+@dataclass(frozen=True)
+class NewWrites:
+    """The writes on the parent.
+
+    Attributes:
+        folded: Those that travel in the new checkpoint.
+        stored: Those that are stored already; None if not all of them are known.
+    """
+
+    folded: Batch
+    stored: list[Batch] | None
+
+    def to(self, channel: str) -> list[StepWrite]:
+        """All writes to a channel, in the order of application."""
+        return [
+            StepWrite(each.task, each.write.idx, each.write.value)
+            for each in merge([*(self.stored or ()), self.folded])
+            if each.write.channel == channel
+        ]
+
+    def logged(self, logs: Mapping[str, KnownLog]) -> dict[Logged, Place]:
+        """Where each write is that the newest step of a log has."""
+        return {
+            (channel, each.task, each.idx): Place("w", log.newest)
+            for channel, log in logs.items()
+            for each in self.to(channel)
+        }
+
+
+def first_draft(draft: Draft, new: NewCheckpoint, base: Manifest | None, writes: NewWrites) -> Manifest:
     """Find a place for each value and log, wherever the parent's parts lie.
 
     Args:
         draft: Takes what must be stored.
         new: The checkpoint.
         base: The parent's state; None if there is no parent, or it is not known.
-        written: All writes on the parent; None if they are not all known.
+        writes: The writes on the parent.
     """
     old = base.values if base is not None else {}
     placed = {channel: draft.place(value, old.get(channel)) for channel, value in new.values.items()}
@@ -57,8 +89,8 @@ def first_draft(
     logs: dict[str, KnownLog] = {}
     for channel in new.delta_channels:
         log = _log_before(new, base, channel)
-        if log is not None and written is not None:
-            logs[channel] = _with_step(draft, log, _written_to(channel, written))
+        if log is not None and writes.stored is not None:
+            logs[channel] = _with_step(draft, log, writes.to(channel))
     return Manifest(new.parent is None, new.versions, placed, logs)
 
 
@@ -68,11 +100,13 @@ def to_gather(draft: Draft, manifest: Manifest) -> set[str]:
 
 
 def finished(
-    draft: Draft, new: NewCheckpoint, manifest: Manifest, folded: Batch
+    draft: Draft, new: NewCheckpoint, manifest: Manifest, writes: "NewWrites"
 ) -> tuple[StoredCheckpoint, Manifest]:
     """The checkpoint as it will be stored, and its state with all places but its own name."""
+    folded = writes.folded
     manifest = _emptied(draft, manifest, placing.LARGEST_STATE_PACK)
-    tasks = draft.place_writes(folded.tasks)
+    logged = writes.logged(manifest.logs)
+    tasks = tuple(_placed(draft, call, logged) for call in folded.tasks)
     name = draft.empty_into_blob(placing.LARGEST_PACK)
     if name is not None:
         manifest = manifest.moved(lambda each: each.stored_in(name))
@@ -94,6 +128,19 @@ def finished(
         pack=tuple(draft.pack),
     )
     return stored, manifest
+
+
+def _placed(draft: Draft, call: TaskWrites, logged: Mapping[Logged, Place]) -> PlacedTask:
+    """Find places for what a task wrote; what a log has already is not stored twice."""
+    writes = [
+        PlacedWrite(
+            each.channel,
+            each.idx,
+            logged.get((each.channel, call.task, each.idx)) or draft.place(each.value).place,
+        )
+        for each in call.writes
+    ]
+    return PlacedTask(call.task, call.path, tuple(writes))
 
 
 def is_same(new: NewCheckpoint, stored: StoredCheckpoint, there: Manifest) -> bool:
@@ -129,11 +176,7 @@ def _log_before(new: NewCheckpoint, base: Manifest | None, channel: str) -> Know
     return KnownLog(None, _NO_STEPS) if base.first else None
 
 
-def _written_to(channel: str, batches: Iterable[Batch]) -> list[tuple[str, Value]]:
-    return [(each.task, each.write.value) for each in merge(batches) if each.write.channel == channel]
-
-
-def _with_step(draft: Draft, log: KnownLog, step: list[tuple[str, Value]]) -> KnownLog:
+def _with_step(draft: Draft, log: KnownLog, step: list[StepWrite]) -> KnownLog:
     if not step:
         return log
     added = draft.place(Value("l", (values.pack_step(step),)))

@@ -51,7 +51,7 @@ class Histories:
     async def _add_log(self, history: History, log: Log) -> None:
         places = [Place("l", log.steps), *([log.seed] if log.seed is not None else [])]
         steps, *seed = await self._reading.values_at(self._thread, places)
-        before = [write for part in steps.parts for write in values.unpack_step(part)]
+        before = [(each.task, each.value) for part in steps.parts for each in values.unpack_step(part)]
         history.writes[:0] = before
         history.seed = seed[0] if seed else None
 

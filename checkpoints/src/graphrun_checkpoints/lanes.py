@@ -31,6 +31,7 @@ class Lane:
         timers: When the writes on a checkpoint are to be stored by themselves.
         putting: Checkpoints whose own PUT is under way.
         removed: Checkpoints that a clean-up of this process took away.
+        stored_at: When a checkpoint was stored last, by the event loop's clock.
         changes: Counts what this process stored; tells a reader whether it read while more was stored.
     """
 
@@ -42,6 +43,7 @@ class Lane:
     putting: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     changes: int = 0
+    stored_at: float = 0.0
     _names: OrderedDict[str, str] = field(default_factory=OrderedDict)
     _manifests: OrderedDict[str, Manifest] = field(default_factory=OrderedDict)
     _written: OrderedDict[str, list[Batch]] = field(default_factory=OrderedDict)

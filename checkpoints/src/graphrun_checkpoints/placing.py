@@ -72,6 +72,11 @@ class KnownLog:
     steps: Known
 
     @property
+    def newest(self) -> tuple[Run, ...]:
+        """Where the newest step is."""
+        return sliced(self.steps.runs, len(self.steps.digests) - 1, len(self.steps.digests))
+
+    @property
     def log(self) -> Log:
         """As it is stored."""
         return Log(self.seed.place if self.seed is not None else None, self.steps.runs)

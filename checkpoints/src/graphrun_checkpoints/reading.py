@@ -9,10 +9,18 @@ from dataclasses import dataclass
 
 from graphrun_checkpoints.errors import CheckpointError, CorruptObject
 from graphrun_checkpoints.fencing import Lease
-from graphrun_checkpoints.format import bodies, keys
+from graphrun_checkpoints.format import bodies, keys, values
 from graphrun_checkpoints.format.keys import BatchKey, CheckpointKey, ClaimKey
 from graphrun_checkpoints.format.parts import Packs, Place, Value, holders_of, parts_at
-from graphrun_checkpoints.format.writes import Batch, MergedWrite, PlacedBatch, TaskWrites, Write, merge
+from graphrun_checkpoints.format.writes import (
+    Batch,
+    MergedWrite,
+    PlacedBatch,
+    PlacedWrite,
+    TaskWrites,
+    Write,
+    merge,
+)
 from graphrun_checkpoints.judging import Judge
 from graphrun_checkpoints.objects import Named, Objects
 from graphrun_checkpoints.placing import KnownLog, Manifest, known
@@ -238,13 +246,27 @@ class Reading:
                     call.task,
                     call.path,
                     tuple(
-                        Write(each.channel, each.idx, self._value(thread, each.place, packs))
+                        Write(each.channel, each.idx, self._written(thread, (call.task, each), packs))
                         for each in call.writes
                     ),
                 )
                 for call in batch.tasks
             ),
         )
+
+    def _written(self, thread: str, write: tuple[str, PlacedWrite], packs: Packs) -> Value:
+        """What a task wrote, from its own parts or from the log that has it."""
+        task, placed = write
+        value = self._value(thread, placed.place, packs)
+        if value.kind != "w":
+            return value
+        try:
+            return values.write_in_step(value.parts[0], task, placed.idx)
+        except LookupError as error:
+            holder = placed.place.runs[0].holder
+            raise CorruptObject(
+                f"{self._layout.key(thread, holder)} lacks a write that others need"
+            ) from error
 
     def _value(self, thread: str, place: Place, packs: Packs) -> Value:
         try:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphrun_checkpoints import drafting
-from graphrun_checkpoints.drafting import NewCheckpoint
+from graphrun_checkpoints.drafting import NewCheckpoint, NewWrites
 from graphrun_checkpoints.errors import CheckpointConflict, CheckpointError, FenceLost, InvalidCheckpoint
 from graphrun_checkpoints.fencing import Lease
 from graphrun_checkpoints.format import bodies, keys
@@ -83,6 +83,7 @@ class Writing:
                     raise
         finally:
             lane.putting.discard(new.id)
+            lane.stored_at = asyncio.get_running_loop().time()
             if new.id in lane.waiting:
                 self._schedule(lane, new.id)
         return size
@@ -140,11 +141,11 @@ class Writing:
             return 0
         base = new.base or await self._manifest_of(lane, new.parent)
         folded = Batch(lease.epoch, lease.next_number(), calls)
-        written = lane.writes_on(new.parent) if new.parent else []
+        writes = NewWrites(folded, lane.writes_on(new.parent) if new.parent else [])
         draft = Draft(lambda digest: lease.blob_name(self._objects.codec.blob_name(digest)))
-        manifest = drafting.first_draft(draft, new, base, None if written is None else [*written, folded])
+        manifest = drafting.first_draft(draft, new, base, writes)
         manifest = await self._gathered(lane.thread, draft, manifest)
-        stored, manifest = drafting.finished(draft, new, manifest, folded)
+        stored, manifest = drafting.finished(draft, new, manifest, writes)
         size = await self._upload(lane.thread, lease, draft)
         address = Address(keys.encode_namespace(new.ns), lease.epoch, new.id)
         at = Named(lane.thread, keys.checkpoint_name(address, folded.seq, new.tags))
@@ -246,13 +247,25 @@ class Writing:
 
     def _flush_later(self, lane: Lane, id_: str) -> None:
         lane.timers.pop(id_, None)
-        if lane.putting and lane.name_of(id_) is None:
-            # The graph is ahead of storage: checkpoints are stored one after the other, and this one's turn will come.
+        if self._is_taken_along_soon(lane, id_):
             self._schedule(lane, id_)
             return
         task = asyncio.get_running_loop().create_task(self._flush_or_remember(lane, id_))
         self._flushes.add(task)
         task.add_done_callback(self._flushes.discard)
+
+    def _is_taken_along_soon(self, lane: Lane, id_: str) -> bool:
+        """Whether the graph is ahead of storage, which stores one checkpoint after the other.
+
+        The turn of a checkpoint whose writes wait will come while others are being stored; and where writes wait on a
+        later one, the child that takes these along has been handed over already.
+        """
+        if lane.name_of(id_) is None:
+            return bool(lane.putting)
+        latest = next(reversed(lane.waiting), id_)
+        moved_on = latest > id_ and lane.name_of(latest) is None
+        rested = asyncio.get_running_loop().time() - lane.stored_at
+        return moved_on and (bool(lane.putting) or rested < self._options.hold_seconds)
 
     async def _flush_or_remember(self, lane: Lane, id_: str) -> None:
         """A flush that nobody waits for: its failure meets the next write."""

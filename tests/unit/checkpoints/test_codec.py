@@ -1,5 +1,6 @@
 """The form of one object: damage is noticed, wherever it is; encryption hides content and names."""
 
+import hashlib
 import os
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from graphrun_checkpoints import CorruptObject, Encryption, MisconfiguredStore, UnsupportedFormat
 from graphrun_checkpoints.format.codec import Codec, check
+from graphrun_checkpoints.format.dictionary import SHARED_WORDS
 
 KEYS = {"k1": bytes(range(32)), "k2": os.urandom(32)}
 BODY: dict[Any, Any] = {"kind": "x", "values": {"a": b"1" * 1000}, 3: [None, 1.5, True]}
@@ -128,3 +130,17 @@ def test_keys_are_read_from_json_and_never_shown() -> None:
     for wrong in ("", "[]", '{"keys": {}}', '{"current": "a", "keys": {"a": "no base64!"}}'):
         with pytest.raises(MisconfiguredStore, match="must be JSON"):
             Encryption.from_json(wrong)
+
+
+def test_the_shared_words_never_change_and_make_small_objects_smaller() -> None:
+    assert (
+        hashlib.sha256(SHARED_WORDS).hexdigest()
+        == "5db404f3bd754c219e0bdc03aadede39b6fb70f31801ca70a57404e0b16bbbf3"
+    )
+    small = {"kind": "checkpoint", "versions": {"__start__": 2, "messages": 3}, "values": {}, "folded": []}
+    data = Codec().pack("n", small)
+    assert data[5] == 2
+    assert len(data) < 90
+    assert Codec().unpack("k", "n", data) == small
+    large = Codec().pack("n", {"kind": "blob", "pack": [["bytes", os.urandom(100_000)]]})
+    assert large[5] == 0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from graphrun_checkpoints import drafting, placing
-from graphrun_checkpoints.drafting import NewCheckpoint
+from graphrun_checkpoints.drafting import NewCheckpoint, NewWrites
 from graphrun_checkpoints.format import values
 from graphrun_checkpoints.format.keys import Tags
 from graphrun_checkpoints.format.parts import (
@@ -58,12 +58,11 @@ class Shelf:
             tags=Tags(None, None, None, None),
         )
         call = TaskWrites("task", "", (Write("x", 0, values.dump(SERDE, "x", writes)),))
-        manifest = drafting.first_draft(draft, new, self.base, [])
+        written = NewWrites(Batch(1, self.steps, (call,) if writes else ()), [])
+        manifest = drafting.first_draft(draft, new, self.base, written)
         holders = drafting.to_gather(draft, manifest)
         manifest = manifest.moved(lambda each: draft.gather(each, holders, self.packs))
-        stored, manifest = drafting.finished(
-            draft, new, manifest, Batch(1, self.steps, (call,) if writes else ())
-        )
+        stored, manifest = drafting.finished(draft, new, manifest, written)
         name = f"c/{self.steps}"
         self.packs |= draft.blobs | {name: stored.pack}
         self.base = manifest.moved(lambda each: each.stored_in(name))
@@ -245,8 +244,12 @@ def test_a_pack_that_is_too_short_is_noticed() -> None:
 def test_values_read_back_whole_whether_split_or_not(value: object) -> None:
     dumped = values.dump(SERDE, "x", value)
     assert values.load(SERDE, dumped) == value
-    step = values.unpack_step(values.pack_step([("task", dumped)]))
-    assert step == [("task", dumped)]
+    written = values.StepWrite("task", 3, dumped)
+    step = values.pack_step([written])
+    assert values.unpack_step(step) == [written]
+    assert values.write_in_step(step, "task", 3) == dumped
+    with pytest.raises(LookupError, match="task"):
+        values.write_in_step(step, "task", 2)
 
 
 def test_lists_of_small_things_and_dicts_with_other_keys_are_stored_whole() -> None:

@@ -243,7 +243,7 @@ class _Table:
 
 def _place(plain: list[Any], held: Sequence[str]) -> Place:
     kind, runs = plain
-    if kind not in {"v", "l", "d"}:
+    if kind not in {"v", "l", "d", "w"}:
         raise ValueError(kind)
     return Place(kind, _runs(runs, held))
 

@@ -14,16 +14,21 @@ import ormsgpack
 import zstandard
 
 from graphrun_checkpoints.errors import CorruptObject, MisconfiguredStore, UnsupportedFormat
+from graphrun_checkpoints.format.dictionary import SHARED_WORDS
 from graphrun_checkpoints.format.encryption import Encryption
 
 FORMAT_VERSION = 1
 _MAGIC = b"GRCP"
 _ENCRYPTED = 0x01
+_WITH_WORDS = 0x02
+_KNOWN_FLAGS = _ENCRYPTED | _WITH_WORDS
 _FIXED_BYTES = len(_MAGIC) + 2
 _DIGEST_BYTES = 16
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _LEVEL = 3  # measured: above it, twice the time for 1 % fewer bytes
+_SMALL = 64 * 1024  # bytes; larger objects gain nothing from the shared words
+_WORDS = zstandard.ZstdCompressionDict(SHARED_WORDS, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 
 class Codec:
@@ -39,11 +44,10 @@ class Codec:
     def pack(self, name: str, body: dict[str, Any]) -> bytes:
         """A body of plain values as the object `name`; in clear, the same body gives the same bytes."""
         plain = ormsgpack.packb(body, option=ormsgpack.OPT_NON_STR_KEYS)
-        payload = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=False).compress(plain)
-        if self._encryption is None:
-            header = _MAGIC + bytes([FORMAT_VERSION, 0])
-        else:
-            header, payload = self._encrypt(self._encryption, name, payload)
+        flags, payload = _compressed(plain)
+        header = _MAGIC + bytes([FORMAT_VERSION, flags])
+        if self._encryption is not None:
+            header, payload = self._encrypt(self._encryption, (name, flags), payload)
         return header + _digest(name, header, payload) + payload
 
     def unpack(self, key: str, name: str, data: bytes) -> dict[str, Any]:
@@ -63,7 +67,8 @@ class Codec:
         if key_id is not None:
             payload = self._decrypt(key, name, (key_id, header), payload)
         try:
-            plain = zstandard.ZstdDecompressor().decompress(payload)
+            words = _WORDS if header[_FIXED_BYTES - 1] & _WITH_WORDS else None
+            plain = zstandard.ZstdDecompressor(dict_data=words).decompress(payload)
             body = ormsgpack.unpackb(plain, option=ormsgpack.OPT_NON_STR_KEYS)
         except (zstandard.ZstdError, ormsgpack.MsgpackDecodeError) as error:
             raise CorruptObject(f"{key} cannot be decoded: {error}") from error
@@ -84,11 +89,12 @@ class Codec:
         return cipher
 
     @staticmethod
-    def _encrypt(encryption: Encryption, name: str, payload: bytes) -> tuple[bytes, bytes]:
+    def _encrypt(encryption: Encryption, head: tuple[str, int], payload: bytes) -> tuple[bytes, bytes]:
+        name, flags = head
         id_, secret = encryption.current.encode(), encryption.cipher_key(encryption.current)
         assert secret is not None  # noqa: S101 - checked when made
         nonce = os.urandom(_NONCE_BYTES)
-        header = _MAGIC + bytes([FORMAT_VERSION, _ENCRYPTED, len(id_)]) + id_ + nonce
+        header = _MAGIC + bytes([FORMAT_VERSION, flags | _ENCRYPTED, len(id_)]) + id_ + nonce
         cipher = Codec._cipher(secret, nonce, name.encode() + b"\0" + header)
         sealed, tag = cipher.encrypt_and_digest(payload)
         return header, sealed + tag
@@ -107,6 +113,17 @@ class Codec:
             ) from error
 
 
+def _compressed(plain: bytes) -> tuple[int, bytes]:
+    """The smaller of compression with and without the shared words, and the flag that tells which."""
+    payload = zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
+    if len(plain) >= _SMALL:
+        return 0, payload
+    # Tuned for its length: the level's own settings for a dictionary suit much smaller data.
+    tuned = zstandard.ZstdCompressionParameters.from_level(_LEVEL, source_size=len(plain) + len(SHARED_WORDS))
+    shorter = zstandard.ZstdCompressor(compression_params=tuned, dict_data=_WORDS).compress(plain)
+    return (_WITH_WORDS, shorter) if len(shorter) < len(payload) else (0, payload)
+
+
 def check(key: str, name: str, data: bytes) -> None:
     """Verify an object's digest without opening it; raises as `Codec.unpack` does."""
     _verified(key, name, data)
@@ -117,7 +134,7 @@ def _verified(key: str, name: str, data: bytes) -> tuple[str | None, bytes, byte
     if len(data) < _FIXED_BYTES + _DIGEST_BYTES or not data.startswith(_MAGIC):
         raise CorruptObject(f"{key} is not a checkpoint object ({len(data)} bytes); restore it from a backup")
     version, flags = data[len(_MAGIC)], data[len(_MAGIC) + 1]
-    if version > FORMAT_VERSION or flags & ~_ENCRYPTED:
+    if version > FORMAT_VERSION or flags & ~_KNOWN_FLAGS:
         raise UnsupportedFormat(
             f"{key} has format version {version} (flags {flags}), this reads up to {FORMAT_VERSION}; "
             "upgrade graphrun-checkpoints"

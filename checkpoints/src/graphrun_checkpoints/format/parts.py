@@ -14,8 +14,8 @@ from typing import Literal
 
 import ormsgpack
 
-Kind = Literal["v", "l", "d"]
-"""A value as a whole, a list, or a dict with text keys."""
+Kind = Literal["v", "l", "d", "w"]
+"""A value as a whole, a list, a dict with text keys; or a write that stands in a step of its channel's log."""
 
 SELF = ""
 """Holder of parts that lie in the pack of the very object being made."""

@@ -1,6 +1,7 @@
 """Values of the graph's state, to serialised parts and back. A value that cannot be stored is named by its channel."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import ormsgpack
@@ -55,16 +56,42 @@ def load_part(serde: SerializerProtocol, part: Part) -> Any:  # noqa: ANN401 - a
     return serde.loads_typed((part.tag, part.data))
 
 
-def pack_step(writes: list[tuple[str, Value]]) -> Part:
-    """What one superstep wrote to a channel, by task in the order of application, as one part of a log."""
-    plain = [[task, each.kind, [[p.tag, p.data, p.key] for p in each.parts]] for task, each in writes]
+@dataclass(frozen=True)
+class StepWrite:
+    """What a task wrote to a DeltaChannel; `idx` is its place in the task's list."""
+
+    task: str
+    idx: int
+    value: Value
+
+
+def pack_step(writes: Iterable[StepWrite]) -> Part:
+    """What one superstep wrote to a channel, in the order of application, as one part of a log."""
+    plain = [
+        [each.task, each.idx, each.value.kind, [[p.tag, p.data, p.key] for p in each.value.parts]]
+        for each in writes
+    ]
     return Part(_STEP_TAG, ormsgpack.packb(plain))
 
 
-def unpack_step(part: Part) -> list[tuple[str, Value]]:
-    """Task and value of each write of a superstep."""
-    plain = ormsgpack.unpackb(part.data)
-    return [(task, Value(kind, tuple(Part(*each) for each in parts))) for task, kind, parts in plain]
+def unpack_step(part: Part) -> list[StepWrite]:
+    """The writes of a superstep."""
+    return [
+        StepWrite(task, idx, Value(kind, tuple(Part(*each) for each in parts)))
+        for task, idx, kind, parts in ormsgpack.unpackb(part.data)
+    ]
+
+
+def write_in_step(part: Part, task: str, idx: int) -> Value:
+    """A task's write among those of a superstep.
+
+    Raises:
+        LookupError: It is not among them.
+    """
+    for each in unpack_step(part):
+        if (each.task, each.idx) == (task, idx):
+            return each.value
+    raise LookupError(task)
 
 
 def _part(serde: SerializerProtocol, channel: str, value: object, key: str | None = None) -> Part:
