@@ -260,12 +260,11 @@ class Writing:
         The turn of a checkpoint whose writes wait will come while others are being stored; and where writes wait on a
         later one, the child that takes these along has been handed over already.
         """
-        if lane.name_of(id_) is None:
-            return bool(lane.putting)
-        latest = next(reversed(lane.waiting), id_)
-        moved_on = latest > id_ and lane.name_of(latest) is None
         rested = asyncio.get_running_loop().time() - lane.stored_at
-        return moved_on and (bool(lane.putting) or rested < self._options.hold_seconds)
+        if not lane.putting and rested >= self._options.hold_seconds:
+            return False
+        latest = next(reversed(lane.waiting), id_)
+        return lane.name_of(id_) is None or (latest > id_ and lane.name_of(latest) is None)
 
     async def _flush_or_remember(self, lane: Lane, id_: str) -> None:
         """A flush that nobody waits for: its failure meets the next write."""

@@ -137,3 +137,21 @@ async def test_a_history_whose_ancestors_are_missing_is_an_error_and_never_short
     async with ObjectStoreSaver(store) as reader:
         with pytest.raises(CorruptObject, match=root["configurable"]["checkpoint_id"]):
             await _log(reader, child)
+
+
+async def test_a_graph_that_is_ahead_of_storage_still_stores_one_object_a_step() -> None:
+    class Slow(PassingStore):
+        async def put(self, key: str, data: bytes, *, if_none_match: bool = False) -> None:
+            await asyncio.sleep(0.005)
+            await super().put(key, data, if_none_match=if_none_match)
+
+    store = Slow(MemoryStore())
+    async with ObjectStoreSaver(store, options=SaverOptions(hold_seconds=0.5)) as saver:
+        base = config()
+        chain = [checkpoint(x=number) for number in range(300)]
+        handed_over = [config(id_=each["id"]) for each in chain]
+        for at in handed_over:  # the graph has run to its end before the second checkpoint is stored
+            await saver.aput_writes(at, [("x", 1)], "task")
+        for number, each in enumerate(chain):
+            base = await saver.aput(base, each, {"source": "loop", "step": number}, {"x": number})
+    assert len([key for key in store.puts if "/a." in key]) == 1  # what waits on the last
