@@ -142,11 +142,13 @@ async def test_a_history_whose_ancestors_are_missing_is_an_error_and_never_short
 async def test_a_graph_that_is_ahead_of_storage_still_stores_one_object_a_step() -> None:
     class Slow(PassingStore):
         async def put(self, key: str, data: bytes, *, if_none_match: bool = False) -> None:
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.012)
             await super().put(key, data, if_none_match=if_none_match)
 
     store = Slow(MemoryStore())
-    async with ObjectStoreSaver(store, options=SaverOptions(hold_seconds=0.5)) as saver:
+    async with ObjectStoreSaver(
+        store
+    ) as saver:  # takes longer than the 2 s after which writes go by themselves
         base = config()
         chain = [checkpoint(x=number) for number in range(300)]
         handed_over = [config(id_=each["id"]) for each in chain]
