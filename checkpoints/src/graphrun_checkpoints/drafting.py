@@ -100,16 +100,16 @@ def to_gather(draft: Draft, manifest: Manifest) -> set[str]:
 
 
 def finished(
-    draft: Draft, new: NewCheckpoint, manifest: Manifest, writes: "NewWrites"
+    draft: Draft, new: NewCheckpoint, manifest: Manifest, writes: NewWrites
 ) -> tuple[StoredCheckpoint, Manifest]:
     """The checkpoint as it will be stored, and its state with all places but its own name."""
     folded = writes.folded
-    manifest = _emptied(draft, manifest, placing.LARGEST_STATE_PACK)
+    if (name := draft.empty_into_blob(placing.LARGEST_STATE_PACK)) is not None:
+        manifest = manifest.stored_in(name)
     logged = writes.logged(manifest.logs)
     tasks = tuple(_placed(draft, call, logged) for call in folded.tasks)
-    name = draft.empty_into_blob(placing.LARGEST_PACK)
-    if name is not None:
-        manifest = manifest.moved(lambda each: each.stored_in(name))
+    if (name := draft.empty_into_blob(placing.LARGEST_PACK)) is not None:
+        manifest = manifest.stored_in(name)
         tasks = tuple(
             replace(call, writes=tuple(replace(each, place=each.place.moved(name)) for each in call.writes))
             for call in tasks
@@ -156,11 +156,6 @@ def is_same(new: NewCheckpoint, stored: StoredCheckpoint, there: Manifest) -> bo
         and (new.parent, new.rest, new.metadata) == (stored.parent, stored.rest, stored.metadata)
         and new.versions == stored.versions
     )
-
-
-def _emptied(draft: Draft, manifest: Manifest, limit: int) -> Manifest:
-    name = draft.empty_into_blob(limit)
-    return manifest if name is None else manifest.moved(lambda each: each.stored_in(name))
 
 
 def _log_before(new: NewCheckpoint, base: Manifest | None, channel: str) -> KnownLog | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from graphrun_checkpoints.errors import CorruptObject
 from graphrun_checkpoints.format import bodies, values
 from graphrun_checkpoints.format.bodies import Log
-from graphrun_checkpoints.format.parts import Place, Value
+from graphrun_checkpoints.format.parts import Value
 from graphrun_checkpoints.reading import Found, Reading
 
 
@@ -49,8 +49,7 @@ class Histories:
         return result
 
     async def _add_log(self, history: History, log: Log) -> None:
-        places = [Place("l", log.steps), *([log.seed] if log.seed is not None else [])]
-        steps, *seed = await self._reading.values_at(self._thread, places)
+        steps, *seed = await self._reading.values_at(self._thread, log.places)
         before = [(each.task, each.value) for part in steps.parts for each in values.unpack_step(part)]
         history.writes[:0] = before
         history.seed = seed[0] if seed else None

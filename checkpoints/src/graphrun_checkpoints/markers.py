@@ -4,11 +4,10 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 
 from graphrun_checkpoints.errors import CorruptObject
-from graphrun_checkpoints.format.keys import encode_name
+from graphrun_checkpoints.format.keys import MARKER, encode_name
 from graphrun_checkpoints.objects import Objects
 
 _REMEMBERED = 4096
-_NAME = "marker"
 
 
 class Markers:
@@ -24,7 +23,7 @@ class Markers:
         if key in self._stored:
             return
         body = {"kind": "marker", "run": run, "thread": thread}
-        await self._objects.store.put(key, self._objects.codec.pack(_NAME, body))
+        await self._objects.store.put(key, self._objects.codec.pack(MARKER, body))
         self._stored[key] = None
         while len(self._stored) > _REMEMBERED:
             self._stored.popitem(last=False)
@@ -35,7 +34,7 @@ class Markers:
             data = await self._objects.store.get(entry.key)
             if data is None:
                 continue
-            body = self._objects.codec.unpack(entry.key, _NAME, data)
+            body = self._objects.codec.unpack(entry.key, MARKER, data)
             if not isinstance(body.get("thread"), str):
                 raise CorruptObject(f"{entry.key} is not a marker")
             if body.get("run") == run:

@@ -100,6 +100,10 @@ class Manifest:
         seeds = [log.seed for log in self.logs.values() if log.seed is not None]
         return [*self.values.values(), *seeds, *(log.steps for log in self.logs.values())]
 
+    def stored_in(self, holder: str) -> "Manifest":
+        """The same once SELF has its name."""
+        return self.moved(lambda each: each.stored_in(holder))
+
     def moved(self, move: Callable[[Known], Known]) -> "Manifest":
         """The same with each value's new place."""
         return Manifest(

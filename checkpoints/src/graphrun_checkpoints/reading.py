@@ -163,7 +163,7 @@ class Reading:
             raise CheckpointError(f"{key.entry.key} was deleted while it was read")
         placed = [each for each in others if isinstance(each, PlacedBatch)]
         places = [*own.values.values(), *(place for each in placed for place in each.places)]
-        logs = [place for log in own.logs.values() for place in log.places] if with_logs else []
+        logs = own.log_places if with_logs else []
         packs = await self._objects.packs(thread, holders_of([*places, *logs]))
         values = {channel: self._value(thread, place, packs) for channel, place in own.values.items()}
         return Loaded(thread, key.name, own, values, [self._resolved(thread, each, packs) for each in placed])
@@ -179,8 +179,7 @@ class Reading:
 
     async def manifest(self, thread: str, stored: bodies.StoredCheckpoint) -> Manifest:
         """All that a child of a stored checkpoint needs to know of it, to be stored as a difference."""
-        places = [*stored.values.values(), *(place for log in stored.logs.values() for place in log.places)]
-        packs = await self._objects.packs(thread, holders_of(places))
+        packs = await self._objects.packs(thread, holders_of([*stored.values.values(), *stored.log_places]))
         return await asyncio.to_thread(self._manifest, thread, stored, packs)
 
     async def checkpoint(self, thread: str, name: str) -> bodies.StoredCheckpoint | None:

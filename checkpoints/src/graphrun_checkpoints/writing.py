@@ -151,7 +151,7 @@ class Writing:
         at = Named(lane.thread, keys.checkpoint_name(address, folded.seq, new.tags))
         size += await self._objects.write_once(at, bodies.checkpoint_body(stored))
         self._objects.remember_pack(at, stored.pack)
-        lane.stored(new.id, at.name, manifest.moved(lambda each: each.stored_in(at.name)))
+        lane.stored(new.id, at.name, manifest.stored_in(at.name))
         if new.parent:
             lane.forget_writes(new.parent)
         return size

@@ -28,7 +28,7 @@ class Log:
 
     @property
     def places(self) -> list[Place]:
-        """Where all of it is."""
+        """Where all of it is: the steps, then the value at the ancestor, if there is one."""
         return [Place("l", self.steps), *([self.seed] if self.seed is not None else [])]
 
 
@@ -56,8 +56,12 @@ class StoredCheckpoint:
     @property
     def holders(self) -> set[str]:
         """All objects that hold parts of it, itself aside."""
-        logs = [place for log in self.logs.values() for place in log.places]
-        return holders_of([*self.values.values(), *logs, *self.folded.places]) - {SELF}
+        return holders_of([*self.values.values(), *self.log_places, *self.folded.places]) - {SELF}
+
+    @property
+    def log_places(self) -> list[Place]:
+        """Where all of its logs are."""
+        return [place for log in self.logs.values() for place in log.places]
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ ROOT = ""
 CHECKPOINTS = "c/"
 BLOBS = "d/"
 KEPT = "d/k/"
+MARKER = "marker"
+"""The name that markers of runs are packed under: they lie outside of threads."""
 
 _EPOCH_MAX = 0xFFFFFFFF
 _ID_MAX = (1 << 128) - 1
@@ -114,9 +116,14 @@ class Layout:
         """All blobs of one thread."""
         return self.thread(thread) + BLOBS
 
+    @property
+    def runs(self) -> str:
+        """Markers of all runs."""
+        return self._below("r1/")
+
     def run(self, run: str) -> str:
         """Markers of all threads in which a run stored something."""
-        return self._below(f"r1/{encode_name(run)}/")
+        return f"{self.runs}{encode_name(run)}/"
 
     def marker(self, run: str, thread: str) -> str:
         """The marker of a run in a thread."""

@@ -26,7 +26,6 @@ __all__ = [
     "together",
 ]
 
-_MARKER = "marker"  # what markers of runs are packed as
 _FIRST_KEYS = 16
 
 
@@ -75,7 +74,7 @@ class Inspector:
 
     async def verify_markers(self) -> ThreadReport:
         """Whether the notes of which run stored something where are intact; its findings have no thread."""
-        prefix = self._objects.layout.root.removesuffix("v1/") + "r1/"
+        prefix = self._objects.layout.runs
         entries = [entry async for entry in self._objects.keys(prefix)]
         findings: list[Finding] = []
         unopened = 0
@@ -102,7 +101,7 @@ class Inspector:
     async def _open_marker(self, entry: Entry) -> None:
         data = await self._objects.store.get(entry.key)
         if data is not None:
-            await unpacked(self._objects, entry.key, _MARKER, data)
+            await unpacked(self._objects, entry.key, keys.MARKER, data)
 
     async def _claimed_name(self, segment: str) -> str | None:
         prefix = self._objects.layout.namespace(segment, keys.ROOT)
