@@ -77,6 +77,31 @@ async def test_every_crash_point_resumes_to_the_same_end(
     assert points >= 7
 
 
+class _RootWaits(MortalStore):
+    """PUTs of the root namespace take longer than the process lives."""
+
+    async def put(self, key: str, data: bytes, *, if_none_match: bool = False) -> None:
+        if "/c/_/" in key and "/!" not in key:
+            await asyncio.Event().wait()
+        await super().put(key, data, if_none_match=if_none_match)
+
+
+async def test_a_subgraph_that_overtook_its_root_in_storage_is_not_taken_for_the_run() -> None:
+    backing = MemoryStore()
+    store = _RootWaits(backing, dies_at_put=1000, stored=True)
+    saver = ObjectStoreSaver(store)
+    await saver.aopen("run/1", fence=1, owner="run")
+    graph = research_graph().compile(checkpointer=saver)
+    run = asyncio.create_task(graph.ainvoke(INPUT, CONFIG, durability="async"))
+    await eventually(_keys_of(backing), lambda keys: any(".+0.loop." in key for key in keys))
+    store.dead = True
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+    values, ran = await _resume(backing)
+    assert values == EXPECTED
+    assert set(ran) == NODES
+
+
 def _keys_of(backing: MemoryStore) -> Callable[[], Awaitable[list[str]]]:
     async def look() -> list[str]:
         return list(backing.objects)

@@ -261,6 +261,25 @@ async def test_what_earlier_attempts_left_is_known_at_the_claim(make: Make, stor
     assert seen.epoch == 5
 
 
+async def test_what_only_a_subgraph_stored_is_nothing_to_go_on_from(make: Make) -> None:
+    first = make()
+    await first.aopen("t", fence=1, owner="run")
+    inner = await put(first, config(ns="inner:task"), x=1)
+    await first.aput_writes(inner, [("x", 1)], "task")
+    await first.aflush()
+    inherited = await make().aopen("t", fence=2, owner="run")
+    assert not inherited.holds_checkpoint(owner="run")
+    assert not inherited.left_anything(fence=1)
+
+
+async def test_writes_on_a_checkpoint_that_never_came_are_nothing_to_go_on_from(make: Make) -> None:
+    first = make()
+    await first.aopen("t", fence=1, owner="run")
+    await first.aput_writes(config(id_="1f0f0000-0000-6000-8000-000000000000"), [("x", 1)], "task")
+    await first.aflush()
+    assert not (await make().aopen("t", fence=2, owner="run")).left_anything(fence=1)
+
+
 async def test_what_a_zombie_stored_after_the_takeover_is_not_held_for_its_own(make: Make) -> None:
     old = make()
     await old.aopen("t", fence=1, owner="run")

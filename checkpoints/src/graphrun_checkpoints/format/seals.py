@@ -43,7 +43,15 @@ class Seal:
 
 @dataclass(frozen=True)
 class Lineage:
-    """A fenced epoch of the past and whether it stored anything that counts."""
+    """A fenced epoch of the past and what it left for its successors to go on from.
+
+    Only the root namespace tells: a subgraph's checkpoints and writes belong to a task of the root checkpoint, whose
+    PUT may have been overtaken by theirs and never have happened.
+
+    Attributes:
+        checkpoints: Whether it stored a checkpoint of the root namespace.
+        batches: Whether it stored writes on a root checkpoint that is there.
+    """
 
     epoch: int
     fence: int
@@ -90,11 +98,11 @@ class Inherited:
     lineage: tuple[Lineage, ...]
 
     def holds_checkpoint(self, *, owner: str) -> bool:
-        """Whether an earlier epoch of this owner stored a checkpoint: its input has been applied."""
+        """Whether an earlier epoch of this owner stored a root checkpoint: its input has been applied."""
         return any(each.owner == owner and each.checkpoints for each in self.lineage)
 
     def left_anything(self, *, fence: int) -> bool:
-        """Whether the holder of this fence stored a checkpoint or pending writes."""
+        """Whether the holder of this fence stored a root checkpoint or writes pending on one."""
         return any(each.fence == fence and (each.checkpoints or each.batches) for each in self.lineage)
 
     def fences_that_left_something(self, *, owner: str) -> tuple[int, ...]:
@@ -112,20 +120,17 @@ class ThreadScan:
         claimed: The highest claimed epoch; 0 if there is none.
         highest: The highest epoch of any object, claimed or not.
         seal: What `claimed` has stored.
-        left_batches: Whether that includes pending writes.
+        left_checkpoint: Whether that includes a checkpoint of the root namespace.
+        left_batches: Whether that includes writes pending on a root checkpoint that is there.
         ended: The thread is being deleted.
     """
 
     claimed: int = 0
     highest: int = 0
     seal: Seal = field(default_factory=Seal)
+    left_checkpoint: bool = False
     left_batches: bool = False
     ended: bool = False
-
-    @property
-    def has_checkpoints(self) -> bool:
-        """Whether the holder of the newest claim stored a checkpoint."""
-        return bool(self.seal.heads)
 
 
 def scan(found: Iterable[tuple[str, FoundKey]], root_segment: str, highest: int) -> ThreadScan:
@@ -141,7 +146,6 @@ def scan(found: Iterable[tuple[str, FoundKey]], root_segment: str, highest: int)
     heads: dict[str, str] = {}
     batches: dict[str, list[int]] = {}
     newest = -1
-    left_batches = False
     for segment, key in everything:
         if isinstance(key, CheckpointKey) and segment == root_segment:
             batches.setdefault(key.id, [])
@@ -152,10 +156,21 @@ def scan(found: Iterable[tuple[str, FoundKey]], root_segment: str, highest: int)
             heads[segment] = max(key.id, heads.get(segment, ""))
         else:
             batches.setdefault(key.id, []).append(key.seq)
-            left_batches = True
     for id_ in heads.values():
         batches.setdefault(id_, [])
-    return ThreadScan(claimed, highest, Seal(heads, batches, newest), left_batches)
+    return ThreadScan(
+        claimed,
+        highest,
+        Seal(heads, batches, newest),
+        left_checkpoint=root_segment in heads,
+        left_batches=_has_root_batches(everything, root_segment, claimed),
+    )
+
+
+def _has_root_batches(found: list[tuple[str, FoundKey]], root_segment: str, claimed: int) -> bool:
+    root = [key for segment, key in found if segment == root_segment]
+    newest = max((key.id for key in root if isinstance(key, CheckpointKey)), default="")
+    return any(isinstance(key, BatchKey) and key.epoch == claimed and key.id <= newest for key in root)
 
 
 def refuse_if_superseded(previous: Claim | None, fence: int | None, owner: str) -> None:
@@ -176,7 +191,7 @@ def succeed(previous: Claim | None, seen: ThreadScan) -> tuple[Lineage, ...]:
     """The lineage that a successor's claim carries on."""
     if previous is None or previous.fence is None:
         return previous.lineage if previous else ()
-    last = Lineage(previous.epoch, previous.fence, previous.owner, seen.has_checkpoints, seen.left_batches)
+    last = Lineage(previous.epoch, previous.fence, previous.owner, seen.left_checkpoint, seen.left_batches)
     return (*previous.lineage, last)
 
 
