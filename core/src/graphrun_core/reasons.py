@@ -12,6 +12,8 @@ REASONS: Final[dict[str, str]] = {
     "WorkflowInvalid": "The Workflow lacks something that a run needs.",
     "InputInvalid": "The input breaks the Workflow's inputSchema.",
     "InputTooLarge": "The input is larger than 64 KiB; create the run over REST, which stores it, or pass a reference.",
+    "StartFromNotFound": "spec.startFrom.run names a run that does not exist in the namespace.",
+    "CheckpointNotFound": "The checkpoint to go on from does not exist.",
     # waiting
     "WaitingToStart": "spec.state is Pending: set it to Running to start.",
     "Accepted": "The run was checked and will be executed.",
@@ -20,6 +22,8 @@ REASONS: Final[dict[str, str]] = {
     "Unschedulable": "No node can take the attempt's pod at present.",
     "ImagePullFailed": "The runner's image cannot be pulled.",
     "PodNotCreated": "The cluster refuses to create the attempt's pod, by quota or policy.",
+    "ConcurrencyLimit": "As many runs of the Workflow as its maxConcurrentRuns allows are at work; the run waits for its turn.",
+    "JobSuspended": "The attempt's Job is suspended from outside, by a queue (Kueue) or by hand; it goes on when it is unsuspended.",
     "RetryBackoff": "The last attempt failed; the next one starts after a pause.",
     # pause
     "PauseRequested": "spec.state is Paused; the superstep under way is being finished.",
