@@ -84,7 +84,8 @@ def _channels_held(stored: CheckpointTuple, old: Mapping[str, str]) -> set[str]:
     values, versions = stored.checkpoint["channel_values"], stored.checkpoint["channel_versions"]
     logged = {name for name, kind in old.items() if kind.startswith("DeltaChannel(") and name in versions}
     held = {name for name, value in values.items() if not (name.startswith(_JOIN) and not value)}
-    return {name for name in held | logged if not name.startswith(("__", _BRANCH))}
+    written = {channel for _, channel, _ in stored.pending_writes or []}
+    return {name for name in held | logged | written if not name.startswith(("__", _BRANCH))}
 
 
 def _told(name: str, old: str | None, new: str | None) -> str:
