@@ -29,6 +29,9 @@ from graphrun_devcluster.rendering.node import (
 
 PLANE = ControlPlaneSettings("127.0.0.1", Ports(apiserver=4443), Path("/d"), Path("/pki"), Path("/kc"))
 NODE = NodeSettings(
+    name="node1",
+    address="10.77.1.2",
+    pod_range="10.245.0.0/16",
     state=Path("/run/x"),
     data=Path("/var/x"),
     pki=Path("/pki"),
