@@ -34,6 +34,8 @@ ANNOTATION_DESIRED_STATE: Final = f"{GROUP}/desired-state"
 ANNOTATION_REQUESTED_BY: Final = f"{GROUP}/requested-by"
 # On runs: the Idempotency-Key of the request that created it.
 ANNOTATION_IDEMPOTENCY_KEY: Final = f"{GROUP}/idempotency-key"
+# On runs: the revision that may go on from a stored state which it does not fit (reason IncompatibleRevision).
+ANNOTATION_ACCEPT_REVISION: Final = f"{GROUP}/accept-revision"
 
 # --- field managers
 FIELD_MANAGER_RUNNER: Final = "graphrun-runner"

@@ -12,6 +12,8 @@ REASONS: Final[dict[str, str]] = {
     "WorkflowInvalid": "The Workflow lacks something that a run needs.",
     "InputInvalid": "The input breaks the Workflow's inputSchema.",
     "InputTooLarge": "The input is larger than 64 KiB; create the run over REST, which stores it, or pass a reference.",
+    "StartFromNotFound": "spec.startFrom.run names a run that does not exist in the namespace.",
+    "CheckpointNotFound": "The checkpoint to go on from does not exist.",
     # waiting
     "WaitingToStart": "spec.state is Pending: set it to Running to start.",
     "Accepted": "The run was checked and will be executed.",
@@ -20,6 +22,8 @@ REASONS: Final[dict[str, str]] = {
     "Unschedulable": "No node can take the attempt's pod at present.",
     "ImagePullFailed": "The runner's image cannot be pulled.",
     "PodNotCreated": "The cluster refuses to create the attempt's pod, by quota or policy.",
+    "ConcurrencyLimit": "As many runs of the Workflow as its maxConcurrentRuns allows are at work; the run waits for its turn.",
+    "JobSuspended": "The attempt's Job is suspended from outside, by a queue (Kueue) or by hand; it goes on when it is unsuspended.",
     "RetryBackoff": "The last attempt failed; the next one starts after a pause.",
     # pause
     "PauseRequested": "spec.state is Paused; the superstep under way is being finished.",
@@ -48,6 +52,9 @@ REASONS: Final[dict[str, str]] = {
     "ActiveTimeout": "The run was active for longer than timeouts.activeSeconds.",
     "TotalTimeout": "The run took longer than timeouts.totalSeconds.",
 }
+
+# Paused though spec.state is Running: a new resume, or what the message names, takes the run further.
+HELD: Final = frozenset({"JobSuspended", "IncompatibleRevision", "CheckpointNotFound"})
 
 # --- condition types, each with one writer: the operator
 CONDITION_ACCEPTED: Final = "Accepted"

@@ -244,6 +244,7 @@ class WorkflowRunStatus(Resource):
     completion_time: datetime | None = None
     active_seconds: float = 0.0  # claimed time of ended attempts
     resume: ResumeStatus = ResumeStatus()
+    start_from_uid: str = Field(default="", alias="startFromUID")  # of the run that spec.startFrom names
     conditions: tuple[Condition, ...] = ()
     runner: RunnerStatus = RunnerStatus()
 

@@ -24,10 +24,12 @@ from graphrun_operator.cache import Cache
 from graphrun_operator.cluster import ApiServer, connect
 from graphrun_operator.handlers import build_registry, build_settings
 from graphrun_operator.health import judge_health, serve_health
+from graphrun_operator.lines import Lines
 from graphrun_operator.logs import configure_logging
 from graphrun_operator.manifests.job import RunnerDefaults
 from graphrun_operator.metrics import Metrics
 from graphrun_operator.observe import Observer
+from graphrun_operator.priorities import Priorities
 from graphrun_operator.queue import KeyedQueue
 from graphrun_operator.reconcile import Reconciler
 from graphrun_operator.resync import Resync
@@ -51,9 +53,10 @@ async def serve(settings: Settings, cluster: ApiServer) -> None:
     defaults = RunnerDefaults(
         settings.runner_image, settings.runner_image_pull_policy, settings.runner_api_url
     )
-    observer = Observer(cluster, cache, revisions, _clock)
+    lines = Lines(cache, Priorities(cluster))
+    observer = Observer(cluster, cache, revisions, lines, _clock)
     applier = Applier(cluster, cache, revisions, defaults, metrics)
-    reconciler = Reconciler(observer, applier, metrics)
+    reconciler = Reconciler(observer, applier, lines, metrics)
     queue = KeyedQueue(reconciler.reconcile, workers=_WORKERS, jitter=random.random)
     metrics.queued.set_function(lambda: len(queue))
     resync = Resync(cluster, cache, queue, metrics, Sweep(cluster, cache, applier, _clock))
@@ -67,13 +70,13 @@ async def serve(settings: Settings, cluster: ApiServer) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
     async with health:
-        await _until_one_ends(stop.wait(), _work(cache, queue, resync, stop))
+        await _until_one_ends(stop.wait(), _work(cache, lines, queue, resync, stop))
 
 
-async def _work(cache: Cache, queue: KeyedQueue, resync: Resync, stop: asyncio.Event) -> None:
+async def _work(cache: Cache, lines: Lines, queue: KeyedQueue, resync: Resync, stop: asyncio.Event) -> None:
     """List all, then watch and reconcile until one of the parts ends."""
     await resync.first()
-    watches = await _watch(cache, queue)
+    watches = await _watch(cache, lines, queue)
     # Kopf has put its own handlers in place: it would end at its leisure, and the queue go on meanwhile.
     _stop_on_signals(stop)
     await _until_one_ends(queue.run(), resync.forever(), watches)
@@ -84,11 +87,14 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-async def _watch(cache: Cache, queue: KeyedQueue) -> Coroutine[None, None, None]:
+async def _watch(cache: Cache, lines: Lines, queue: KeyedQueue) -> Coroutine[None, None, None]:
     """Start Kopf; what is answered ends when Kopf does."""
     before = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=build_registry(cache, queue), settings=build_settings(), clusterwide=True, standalone=True
+        registry=build_registry(cache, lines, queue),
+        settings=build_settings(),
+        clusterwide=True,
+        standalone=True,
     )
     return kopf.run_tasks(tasks, ignored=before)
 

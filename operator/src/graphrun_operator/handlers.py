@@ -10,6 +10,8 @@ import kopf
 
 from graphrun_core import names
 from graphrun_operator.cache import Cache, ObjectKey, Store, key_of, run_of
+from graphrun_operator.decide.queueing import next_in_line
+from graphrun_operator.lines import Lines
 from graphrun_operator.model import RunKey
 
 # A watch from which nothing has come for this long, not even a bookmark, is opened anew; in seconds.
@@ -37,10 +39,10 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def build_registry(cache: Cache, keys: Keys) -> kopf.OperatorRegistry:
+def build_registry(cache: Cache, lines: Lines, keys: Keys) -> kopf.OperatorRegistry:
     """The four handlers, in a registry of their own."""
     registry = kopf.OperatorRegistry()
-    notes = _Notes(cache, keys)
+    notes = _Notes(cache, lines, keys)
     kopf.on.login(registry=registry)(_login)
     watched = {
         (names.GROUP, names.VERSION, names.WORKFLOW_RUNS): notes.run,
@@ -61,12 +63,16 @@ def _login(settings: kopf.OperatorSettings, **_: object) -> kopf.ConnectionInfo 
 class _Notes:
     """Takes note of events, in the cache. An event is {type, object}; Kopf's own, richer arguments are not used."""
 
-    def __init__(self, cache: Cache, keys: Keys) -> None:
-        self._cache, self._keys = cache, keys
+    def __init__(self, cache: Cache, lines: Lines, keys: Keys) -> None:
+        self._cache, self._lines, self._keys = cache, lines, keys
 
     async def run(self, event: Mapping[str, Any], **_: object) -> None:
+        key = key_of(event["object"])
         if _take(self._cache.runs, event):
-            self._keys.add(RunKey(*key_of(event["object"])))
+            self._keys.add(RunKey(*key))
+        # Even where it is no news: the operator's own writes are in the cache before the watch tells of them.
+        workflow = ((event["object"].get("spec") or {}).get("workflowRef") or {}).get("name", "")
+        self._call_up(ObjectKey(key.namespace, workflow))
 
     async def workflow(self, event: Mapping[str, Any], **_: object) -> None:
         if not _take(self._cache.workflows, event):
@@ -76,6 +82,13 @@ class _Notes:
             # A run that is pinned to a revision does not care any more.
             if run and not run.status.revision and not run.is_finished:
                 self._keys.add(key)
+        self._call_up(key_of(event["object"]))
+
+    def _call_up(self, workflow: ObjectKey) -> None:
+        """Where runs stand in line, something that happened to one may have made room for another."""
+        line = self._lines.line_of(workflow)
+        for run in next_in_line(line) if line else ():
+            self._keys.add(RunKey(run.metadata.namespace, run.metadata.name))
 
     async def job(self, event: Mapping[str, Any], **_: object) -> None:
         if _take(self._cache.jobs, event):

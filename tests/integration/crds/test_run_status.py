@@ -20,6 +20,7 @@ ATTEMPT_FALLS = (
 CLAIM_FALLS = "status.runner.attempt: Invalid value: status.runner.attempt never falls; read the run again, this view of it is old"
 RUNNER = {"attempt": 2, "podName": "p", "podUID": "u", "progress": 0.5, "currentNodes": ["generate"]}
 KIB4 = 4096
+CONDITION_MESSAGES = 256
 
 
 @pytest.fixture
@@ -204,8 +205,10 @@ def maximal_status(result: str) -> Manifest:
     schema = schema_of_status()
     status: Manifest = maximal(schema)
     types = schema["properties"]["conditions"]["items"]["properties"]["type"]["enum"]
+    share = CONDITION_MESSAGES // len(types)
     status["conditions"] = [
-        {**condition, "type": kind} for condition, kind in zip(status["conditions"], types, strict=True)
+        {**condition, "type": kind, "message": "x" * share}
+        for condition, kind in zip(status["conditions"], types, strict=True)
     ]
     outcome = status["runner"]["outcome"]
     outcome["result"] = result
@@ -238,6 +241,15 @@ def test_a_status_at_all_its_maxima_is_accepted_and_within_4_kib(stored_run: Kub
     answer = stored_run.patch("r", {"status": status}, status=True)
     assert answer.stored["status"] == status
     assert len(compact(status).encode()) <= KIB4
+
+
+def test_one_condition_may_explain_at_length_and_not_two(stored_run: Kubectl) -> None:
+    told = {"type": "Running", "status": "False", "message": "x" * CONDITION_MESSAGES}
+    more = {"type": "Accepted", "status": "True", "message": "x"}
+    assert stored_run.patch("r", {"status": {"conditions": [told]}}, status=True).accepted
+    answer = stored_run.patch("r", {"status": {"conditions": [told, more]}}, status=True)
+    assert not answer.accepted
+    assert "status.conditions: their messages have at most 256 characters together" in answer.text
 
 
 def test_a_status_with_the_largest_inline_output_is_within_4_kib(stored_run: Kubectl) -> None:
