@@ -31,11 +31,13 @@ from graphrun_operator.errors import LeadershipLost
 from graphrun_operator.handlers import build_registry, build_settings
 from graphrun_operator.health import judge_health, serve_health
 from graphrun_operator.leadership import Leadership, LeaseTimes
+from graphrun_operator.lines import Lines
 from graphrun_operator.logs import configure_logging
 from graphrun_operator.manifests.job import RunnerDefaults
 from graphrun_operator.metrics import Metrics
 from graphrun_operator.observe import Observer
 from graphrun_operator.own_writes import OwnWrites
+from graphrun_operator.priorities import Priorities
 from graphrun_operator.queue import KeyedQueue, WhileLeading
 from graphrun_operator.reconcile import Reconciler
 from graphrun_operator.resync import Resync
@@ -82,8 +84,10 @@ def _build(settings: Settings, cluster: ApiServer) -> _Parts:
     defaults = RunnerDefaults(
         settings.runner_image, settings.runner_image_pull_policy, settings.runner_api_url
     )
+    lines = Lines(cache, Priorities(writes))
+    observer = Observer(writes, cache, revisions, lines, _clock)
     applier = Applier(writes, cache, revisions, defaults, metrics)
-    reconciler = Reconciler(Observer(writes, cache, revisions, _clock), applier, metrics)
+    reconciler = Reconciler(observer, applier, lines, metrics)
     queue = KeyedQueue(reconciler.reconcile, workers=_WORKERS, jitter=random.random)
     metrics.queued.set_function(lambda: len(queue))
     metrics.leader.set_function(lambda: leadership.holds)
@@ -101,7 +105,7 @@ def _build(settings: Settings, cluster: ApiServer) -> _Parts:
         queue=queue,
         resync=resync,
         sweep=Sweep(writes, cache, applier, _clock),
-        registry=build_registry(cache, keys, echoes, relisted),
+        registry=build_registry(cache, lines, keys, echoes, relisted),
     )
 
 
@@ -142,11 +146,15 @@ async def _work(parts: _Parts, stop: asyncio.Event) -> None:
 async def _lead(parts: _Parts) -> None:
     try:
         await parts.leadership.acquire()
-        # No listing first: the cache has followed the watches, and what it lacks is refused as a conflict.
-        parts.resync.wake_all()
-        await _until_one_ends(parts.queue.run(), parts.leadership.keep())
+        await _until_one_ends(_reconcile(parts), parts.leadership.keep())
     finally:
         await parts.leadership.release()
+
+
+async def _reconcile(parts: _Parts) -> None:
+    # The watches may lag behind the last writes of the former leader. What the cache has already is not read anew.
+    await parts.resync.first()
+    await parts.queue.run()
 
 
 async def _finish_when(stop: asyncio.Event, queue: KeyedQueue) -> None:

@@ -12,7 +12,9 @@ import kopf
 
 from graphrun_core import names
 from graphrun_operator.cache import Cache, ObjectKey, Store, key_of, run_of
+from graphrun_operator.decide.queueing import next_in_line
 from graphrun_operator.echoes import Echoes
+from graphrun_operator.lines import Lines
 from graphrun_operator.model import RunKey
 
 # A watch from which nothing has come for this long, not even a bookmark, is opened anew; in seconds.
@@ -47,7 +49,7 @@ def build_settings() -> kopf.OperatorSettings:
 
 
 def build_registry(
-    cache: Cache, keys: Keys, echoes: Echoes, relisted: Callable[[], None]
+    cache: Cache, lines: Lines, keys: Keys, echoes: Echoes, relisted: Callable[[], None]
 ) -> kopf.OperatorRegistry:
     """The four handlers, in a registry of their own.
 
@@ -55,7 +57,7 @@ def build_registry(
     was deleted meanwhile, Kopf tells nothing.
     """
     registry = kopf.OperatorRegistry()
-    notes = _Notes(cache, keys, echoes)
+    notes = _Notes(cache, lines, keys, echoes)
     watched = {
         (names.GROUP, names.VERSION, names.WORKFLOW_RUNS): notes.run,
         (names.GROUP, names.VERSION, names.WORKFLOWS): notes.workflow,
@@ -113,12 +115,16 @@ def _trace_listings(plurals: set[str], relisted: Callable[[], None]) -> aiohttp.
 class _Notes:
     """Takes note of events, in the cache. An event is {type, object}; Kopf's own, richer arguments are not used."""
 
-    def __init__(self, cache: Cache, keys: Keys, echoes: Echoes) -> None:
-        self._cache, self._keys, self._echoes = cache, keys, echoes
+    def __init__(self, cache: Cache, lines: Lines, keys: Keys, echoes: Echoes) -> None:
+        self._cache, self._lines, self._keys, self._echoes = cache, lines, keys, echoes
 
     async def run(self, event: Mapping[str, Any], **_: object) -> None:
-        if self._take(names.WORKFLOW_RUNS, self._cache.runs, event):
-            self._keys.add(RunKey(*key_of(event["object"])))
+        if not self._take(names.WORKFLOW_RUNS, self._cache.runs, event):
+            return
+        key = key_of(event["object"])
+        self._keys.add(RunKey(*key))
+        workflow = ((event["object"].get("spec") or {}).get("workflowRef") or {}).get("name", "")
+        self._call_up(ObjectKey(key.namespace, workflow))
 
     async def workflow(self, event: Mapping[str, Any], **_: object) -> None:
         if not self._take(names.WORKFLOWS, self._cache.workflows, event):
@@ -128,6 +134,13 @@ class _Notes:
             # A run that is pinned to a revision does not care any more.
             if run and not run.status.revision and not run.is_finished:
                 self._keys.add(key)
+        self._call_up(key_of(event["object"]))
+
+    def _call_up(self, workflow: ObjectKey) -> None:
+        """Where runs stand in line, something that happened to one may have made room for another."""
+        line = self._lines.line_of(workflow)
+        for run in next_in_line(line) if line else ():
+            self._keys.add(RunKey(run.metadata.namespace, run.metadata.name))
 
     async def job(self, event: Mapping[str, Any], **_: object) -> None:
         if self._take("jobs", self._cache.jobs, event):

@@ -7,6 +7,7 @@ from graphrun_operator.decide.rules import decide
 from graphrun_operator.decide.situation import Situation
 from graphrun_operator.decide.start import job_refused
 from graphrun_operator.errors import Conflict, NotFound, Refused
+from graphrun_operator.lines import Lines
 from graphrun_operator.logs import bound_run
 from graphrun_operator.metrics import Metrics
 from graphrun_operator.model import CreateJob, CreateRevision, Observation, Plan, Requeue, RunKey
@@ -19,8 +20,8 @@ _LOOK_ON = Requeue(0, "the status was written: what follows from it?")
 class Reconciler:
     """Brings one run a step nearer to what is wanted of it."""
 
-    def __init__(self, observer: Observer, applier: Applier, metrics: Metrics) -> None:
-        self._observer, self._applier, self._metrics = observer, applier, metrics
+    def __init__(self, observer: Observer, applier: Applier, lines: Lines, metrics: Metrics) -> None:
+        self._observer, self._applier, self._lines, self._metrics = observer, applier, lines, metrics
 
     async def reconcile(self, key: RunKey) -> Requeue | None:
         """One pass; answers when the next one is due by itself.
@@ -38,6 +39,9 @@ class Reconciler:
                 return None
             plan = decide(seen)
             rule = plan.rule
+            if seen.line and plan.opens:
+                with self._lines.taking(key):
+                    return await self._carry_out(seen, plan)
             return await self._carry_out(seen, plan)
         finally:
             self._metrics.passes.labels(rule).observe(time.monotonic() - began)

@@ -9,11 +9,14 @@ from graphrun_devcluster.controlplane import ControlPlane
 from graphrun_operator.apply import Applier
 from graphrun_operator.cache import Cache, ObjectKey
 from graphrun_operator.cluster import ApiServer, connect
+from graphrun_operator.echoes import Echoes
 from graphrun_operator.errors import Conflict
+from graphrun_operator.lines import Lines
 from graphrun_operator.manifests.job import RunnerDefaults
 from graphrun_operator.metrics import Metrics
 from graphrun_operator.model import CreateRevision, Plan, RunKey
 from graphrun_operator.observe import Observer
+from graphrun_operator.priorities import Priorities
 from graphrun_operator.resync import Resync
 from graphrun_operator.revisions import RevisionStore
 from graphrun_operator.sweep import Sweep
@@ -25,6 +28,8 @@ from support.waiting import eventually
 class Keys(set[RunKey]):
     """Keys that were asked for."""
 
+    add_later = set.add
+
 
 class Parts:
     """The operator without its watches: what the cache knows is up to the test."""
@@ -35,9 +40,10 @@ class Parts:
         self.now = datetime.now(UTC)
         defaults = RunnerDefaults("runner:test", "IfNotPresent", "http://api")
         self.applier = Applier(server, self.cache, self.revisions, defaults, self.metrics)
-        self.observer = Observer(server, self.cache, self.revisions, lambda: self.now)
+        lines = Lines(self.cache, Priorities(server))
+        self.observer = Observer(server, self.cache, self.revisions, lines, lambda: self.now)
         self.sweep = Sweep(server, self.cache, self.applier, lambda: self.now)
-        self.resync = Resync(server, self.cache, self.keys, self.metrics, self.sweep)
+        self.resync = Resync(server, self.cache, self.keys, self.metrics, Echoes())
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from graphrun_operator.decide.situation import Situation
 from graphrun_operator.model import Observation, Plan, Requeue
 from graphrun_operator.views import Revision, WorkflowView
 
-# GitOps may create a run a moment before its Workflow.
+# GitOps may create a run a moment before what it names.
 WORKFLOW_GRACE: Final = timedelta(seconds=15)
+_MAY_STILL_COME: Final = {"WorkflowNotFound", "StartFromNotFound"}
 _RESERVED_ENV: Final = "GRAPHRUN_"
 
 
@@ -114,12 +115,12 @@ def _first_line(error: Exception) -> str:
 
 
 def refuse(situation: Situation, refusal: Refusal) -> Plan:
-    """Fail the run with what to mend; a Workflow that is not there yet is waited for a moment."""
+    """Fail the run with what to mend; what it names and is not there yet is waited for a moment."""
     created = situation.run.metadata.creation_timestamp or situation.now
     left = (created + WORKFLOW_GRACE - situation.now).total_seconds()
-    if refusal.reason == "WorkflowNotFound" and left > 0:
+    if refusal.reason in _MAY_STILL_COME and left > 0:
         status = situation.status(phase=phases.PENDING, reason=refusal.reason, message=refusal.message)
-        return Plan(rule="", status=status, requeue=Requeue(left, "the Workflow may still come"))
+        return Plan(rule="", status=status, requeue=Requeue(left, "what is missing may still come"))
     status = situation.status(
         phase=phases.FAILED, reason=refusal.reason, message=refusal.message, completion_time=situation.now
     )
