@@ -125,7 +125,7 @@ async def serve(settings: Settings, cluster: ApiServer) -> bool:
     stop = asyncio.Event()
     _stop_on_signals(stop)
     async with health:
-        await _until_one_ends(_finish_when(stop, parts.queue), _work(parts, stop))
+        await _until_one_ends(_finish_when(stop, parts), _work(parts, stop))
     return stop.is_set()
 
 
@@ -148,6 +148,7 @@ async def _lead(parts: _Parts) -> None:
         await parts.leadership.acquire()
         await _until_one_ends(_reconcile(parts), parts.leadership.keep())
     finally:
+        # Where something else has ended this one: the next leader need not wait for the lease's end, either.
         await parts.leadership.release()
 
 
@@ -157,10 +158,12 @@ async def _reconcile(parts: _Parts) -> None:
     await parts.queue.run()
 
 
-async def _finish_when(stop: asyncio.Event, queue: KeyedQueue) -> None:
+async def _finish_when(stop: asyncio.Event, parts: _Parts) -> None:
     await stop.wait()
     log.info("operator stopping")
-    await queue.finish(_FINISH_SECONDS)
+    await parts.queue.finish(_FINISH_SECONDS)
+    # Before anything else ends: Kopf cancels every task that it finds in its way when it does.
+    await parts.leadership.release()
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

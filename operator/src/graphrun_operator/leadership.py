@@ -97,6 +97,9 @@ class Leadership:
         self._identity, self._times = identity, times
         self._seen: _Seen | None = None
         self._renewed: Moment | None = None
+        # One write to the lease at a time: a renewal under way would make its return a conflict.
+        self._writing = asyncio.Lock()
+        self._released = False
 
     @property
     def holds(self) -> bool:
@@ -115,7 +118,7 @@ class Leadership:
         log.info("leading", extra={"lease": self._name, "identity": self._identity})
 
     async def keep(self) -> None:
-        """Renew until cancelled.
+        """Renew until cancelled, or until the lease is given back.
 
         Raises:
             LeadershipLost: another replica leads, or may do so from now on.
@@ -123,20 +126,24 @@ class Leadership:
         try:
             while True:
                 await asyncio.sleep(self._times.retry)
-                await self._renew_in_time()
+                async with self._writing:
+                    if self._released:
+                        return
+                    await self._renew_in_time()
         except LeadershipLost:
             self._renewed = None
             raise
 
     async def release(self) -> None:
         """Give the lease back, so that another need not wait for its end. Harmless where it is not held."""
-        if not self.holds or self._seen is None:
+        held, self._released = self.holds, True
+        if not held or self._seen is None:
             return
-        self._renewed = None
         # As client-go does it: no holder, and a duration that is over at once.
         given_back = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _micro_time()}
         try:
-            async with asyncio.timeout(_RELEASE_SECONDS):
+            async with asyncio.timeout(_RELEASE_SECONDS), self._writing:
+                self._renewed = None
                 await self._patch(self._seen, given_back)
         except (OperatorError, TimeoutError) as error:
             log.warning("the lease could not be given back", extra={"problem": repr(error)})
