@@ -25,10 +25,10 @@ from support.apiserver_faults import ApiServerFaults
 from support.http_bytes import CLOSE, Message, Stream
 
 _WATCH = re.compile(rb"^GET [^ ]*[?&]watch=(true|1)[& ]")
-_HTTP_GONE = (
-    b"HTTP/1.1 410 Gone\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+_HTTP_GONE = b"HTTP/1.1 410 Gone\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+_STREAM_GONE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
 )
-_STREAM_GONE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
 _EXPIRED = b'{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410,"message":"too old resource version"}'
 
 
@@ -157,6 +157,8 @@ class _Conversation:
             self._client.socket.sendall(_HTTP_GONE % (len(_EXPIRED), _EXPIRED))
             return
         self.is_watch = True
+        if self._server is not None:
+            self._server.close()
         server = self._server = self._proxy.connect()
         server.socket.settimeout(None)  # a watch may be quiet for minutes
         server.socket.sendall(request.head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))

@@ -16,7 +16,6 @@ from graphrun_devcluster.controlplane import ControlPlane
 from graphrun_devcluster.waiting import wait_until
 from support.ports import free_port
 
-
 # Where its lease is: there on every control plane.
 LEASE_NAMESPACE = "default"
 

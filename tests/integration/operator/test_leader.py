@@ -58,7 +58,7 @@ async def cluster(alone: ControlPlane) -> AsyncIterator[Nodeless]:
     async with nodeless(alone, fresh_namespace(alone)) as cluster:
         await cluster.create_workflow()
         yield cluster
-        if (await cluster._http.get(LEASE)).is_success:  # noqa: SLF001 - as the operators were killed
+        if (await cluster._http.get(LEASE)).is_success:
             await cluster.free_lease()
 
 
@@ -119,7 +119,10 @@ async def test_sigterm_hands_over_within_three_seconds(
         [(code, seconds)] = ended
         assert code == 0, pair.leader.logs()
         assert seconds < 3
-        assert [line["message"] for line in pair.leader.lines()][-2:] == ["lease given back", "operator stopped"]
+        assert [line["message"] for line in pair.leader.lines()][-2:] == [
+            "lease given back",
+            "operator stopped",
+        ]
 
 
 async def test_a_frozen_leader_that_wakes_up_writes_nothing_and_ends(
@@ -149,8 +152,9 @@ async def test_a_frozen_leader_that_wakes_up_writes_nothing_and_ends(
         assert len(await cluster.listed("jobs", labelSelector="graphrun.dev/run=retried")) <= 2
 
 
+@pytest.mark.usefixtures("cluster")
 async def test_a_leader_without_the_api_server_ends_before_its_lease_does(
-    alone: ControlPlane, cluster: Nodeless, tmp_path: Path
+    alone: ControlPlane, tmp_path: Path
 ) -> None:
     with apiserver_proxy(alone, tmp_path) as proxy:
         replica = OperatorProcess(proxy.kubeconfig, tmp_path / "log", **SHORT)
@@ -170,9 +174,7 @@ async def test_a_lease_taken_away_ends_the_leader(
 ) -> None:
     with two_replicas(alone, tmp_path) as pair:
         await leads(pair.leader)
-        await cluster.call(
-            "PATCH", LEASE, {"spec": {"holderIdentity": "somebody"}}, "merge-patch+json"
-        )
+        await cluster.call("PATCH", LEASE, {"spec": {"holderIdentity": "somebody"}}, "merge-patch+json")
         assert await asyncio.to_thread(pair.leader.exit_code, 5) == 1
         assert "is held by somebody" in pair.leader.lines()[-1]["problem"]
 
