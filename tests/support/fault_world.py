@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 
 import httpx
 
+from graphrun_devcluster.progress import Progress
 from graphrun_devcluster.providers.choice import choose_cluster
 from graphrun_devcluster.providers.provider import ServicePort
-from graphrun_devcluster.progress import Progress
 from graphrun_devcluster.stack.installing import cluster_name
 from support.client import Client, client_of
 from support.kube_access import JOBS, PODS, RUNS, KubeAccess, kube_access

@@ -45,5 +45,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: /hits tells."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # dozens of pods may come at once
+
+
 if __name__ == "__main__":
-    ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), _Handler).serve_forever()  # noqa: S104 - inside a pod
+    _Server(("0.0.0.0", int(sys.argv[1])), _Handler).serve_forever()  # noqa: S104 - inside a pod

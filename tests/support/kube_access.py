@@ -87,21 +87,22 @@ class KubeAccess:
 @asynccontextmanager
 async def kube_access(kubeconfig: str, namespace: str) -> AsyncIterator[KubeAccess]:
     """The access that a kubeconfig with a token gives."""
+    async with _client(kubeconfig) as http:
+        yield KubeAccess(http, namespace)
+
+
+def _client(kubeconfig: str) -> httpx.AsyncClient:
     config = yaml.safe_load(Path(kubeconfig).read_text())
     cluster = config["clusters"][0]["cluster"]
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-    headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
-    context = ssl.create_default_context(cadata=authority)
-    async with httpx.AsyncClient(
+    return httpx.AsyncClient(
         base_url=cluster["server"],
-        headers=headers,
-        verify=context,
+        headers={"Authorization": f"Bearer {config['users'][0]['user']['token']}"},
+        verify=ssl.create_default_context(cadata=authority),
         trust_env=False,
         timeout=15,
-        limits=limits,
-    ) as http:
-        yield KubeAccess(http, namespace)
+        limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
+    )
 
 
 def _parsed(answer: httpx.Response) -> Json:

@@ -1,6 +1,7 @@
 """What a run's nodes have done outside of it, as the counter of side effects knows it, and how often they may."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -52,7 +53,7 @@ class Marks:
         spans = self._spans()
         return [
             f"{pod} worked until {last}, {other} from {first} on"
-            for (_, last, pod), (first, _, other) in zip(spans, spans[1:], strict=False)
+            for (_, last, pod), (first, _, other) in pairwise(spans)
             if first < last
         ]
 

@@ -189,7 +189,7 @@ async def witness_of(access: KubeAccess) -> AsyncIterator[Witness]:
     """Watch while inside; at the end, all complaints are raised."""
     witness = Witness(access)
     tasks = [
-        asyncio.create_task(_follow(access, RUNS, lambda kind, run: witness.see_run(kind, run))),
+        asyncio.create_task(_follow(access, RUNS, witness.see_run)),
         asyncio.create_task(_follow(access, PODS, lambda _, pod: witness.see_pod(pod))),
     ]
     try:

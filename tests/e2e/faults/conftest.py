@@ -16,6 +16,8 @@ HERE = Path(__file__).parent
 GRAPHS = HERE.parent / "graphs" / "marked.py"
 COUNTER = HERE.parents[1] / "support" / "hit_counter.py"
 WORKFLOWS = ("rounds", "skewed", "sleeper", "asking")
+# Dozens of runs at once on a small node: it is faults that are tried here, not scheduling.
+RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "512Mi"}}
 # More than any test kills: what is tested is that a run goes on, not when it gives up.
 RETRIES = {"limit": 50, "backoffSeconds": 1}
 
@@ -60,7 +62,7 @@ def _workflows() -> list[dict[str, Any]]:
             "metadata": {"name": name},
             "spec": {
                 "graph": {"entrypoint": f"marked:{name}", "files": files},
-                "defaults": {"retries": RETRIES},
+                "defaults": {"retries": RETRIES, "resources": RESOURCES},
             },
         }
         for name in WORKFLOWS

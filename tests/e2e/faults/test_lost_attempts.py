@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from support.kube_access import JOBS, PODS, RUNS
 from support.node_processes import ContainerProcess, signal_all
 from support.waiting import eventually
 
-GOES_ON = {"rounds": 8, "wide": 2, "seconds": 0.3}
+GOES_ON: dict[str, Any] = {"rounds": 8, "wide": 2, "seconds": 0.3}
 
 
 def _supervisor(process: ContainerProcess) -> bool:

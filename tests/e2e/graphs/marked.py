@@ -113,7 +113,7 @@ def first(state: State) -> dict[str, Any]:
 
 
 def ask(state: State) -> dict[str, Any]:
-    return {"answer": str(interrupt("go on?"))}
+    return {"answer": str(interrupt(f"go on after {len(state['done'])}?"))}
 
 
 def second(state: State) -> dict[str, Any]:
