@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, cast
 
 from flows import State, chain, held, mark, marked, wait_for  # type: ignore[import-not-found] # an inline file beside this one
 from langgraph.config import get_stream_writer
@@ -38,7 +38,7 @@ timed = StateGraph(State)
 timed.add_node("slow", slow, timeout=0.3, retry_policy=_AGAIN)
 timed.add_edge(START, "slow")
 idle = StateGraph(State)
-idle.add_node("silent", silent, timeout=TimeoutPolicy(idle_timeout=0.3))
+idle.add_node("silent", cast(Any, silent), timeout=TimeoutPolicy(idle_timeout=0.3))
 idle.add_edge(START, "silent")
 
 # --- kinds of nodes
