@@ -19,6 +19,7 @@ from graphrun_core import events
 from graphrun_core.protocol import Outcome
 from graphrun_runner.child import loading, outcomes
 from graphrun_runner.child.loading import Graph
+from graphrun_runner.child.node_timeouts import timeouts_of
 from graphrun_runner.child.opening import Opened, Opening
 from graphrun_runner.child.shape import shape_of
 from graphrun_runner.child.starting import Start, address
@@ -95,6 +96,7 @@ class Execution:
         opened = await Opening(self._grant, graph, storage, self._config).open()
         if not isinstance(opened, Opened):
             return opened
+        self._visits.timeouts = timeouts_of(graph)
         self._announce(shape, opened.checkpoint_id)
         edited = await self._edit(graph, opened.start)
         return edited if not isinstance(edited, Start) else await self._run_graph(graph, edited, storage)
@@ -128,7 +130,7 @@ class Execution:
             raise
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - user code: anything may come out of it
             _show(error)
-            self._visits.graph_failed()
+            self._visits.graph_failed(error)
             with suppress(CheckpointError):  # what is stored serves a retry; what failed is the graph
                 await storage.saver.aflush()
             return outcomes.graph_error(error) if self._visits.any_started else outcomes.load_failed(error)
