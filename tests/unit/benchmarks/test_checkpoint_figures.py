@@ -8,7 +8,7 @@ from benchmarks.checkpoints.bench import FULL
 from benchmarks.checkpoints.concurrency import Puts
 from benchmarks.checkpoints.postgres_meter import postgres_meter
 from benchmarks.checkpoints.savers import Place
-from benchmarks.checkpoints.tables import Column, Table
+from benchmarks.tables import Column, Table
 from benchmarks.checkpoints.targets import judge
 from benchmarks.checkpoints.texts import Writer, noise
 from benchmarks.checkpoints.worker import Job
