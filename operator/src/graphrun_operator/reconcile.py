@@ -35,8 +35,7 @@ class Reconciler:
             seen = await self._observer.observe(key)
             if seen is None:
                 rule = "gone"
-                await self._applier.remove_orphans(key)
-                return None
+                return None if await self._applier.remove_orphans(key) else _AT_ONCE
             plan = decide(seen)
             rule = plan.rule
             if seen.line and plan.opens:
