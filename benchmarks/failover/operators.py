@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.cluster.site import Site
-from benchmarks.cluster.watching import TooSlow
 from benchmarks.failover.system import Pod, pods_of, program_of, remove_pod
-from graphrun_devcluster.errors import DevClusterError
 from graphrun_devcluster.faults import Faults
 from graphrun_devcluster.processes.identity import ProcessIdentity, send_signal
 from graphrun_devcluster.stack.names import SYSTEM_NAMESPACE
+from support.waiting import eventually
 
 DEPLOYMENT = "graphrun-operator"
 LEASE = "graphrun-operator"
 DECISION_SECONDS = 120
+LEADER_SECONDS = 60
+LEASE_SECONDS = 2
 
 
 def kill(_: Faults, operator: ProcessIdentity) -> None:
@@ -62,17 +63,16 @@ async def hand_over(site: Site, faults: Faults, fault: str) -> HandOver:
     Raises:
         TooSlow: no operator decided anything within DECISION_SECONDS.
     """
-    await site.until_ready(DEPLOYMENT)
-    leader = await leading_pod(site)
-    program = program_of(site, leader)
+    leader = await settled_leader(site)
+    old, program = await holder(site), program_of(site, leader)
     began = time.monotonic()
     FAULTS[fault](faults, program)
-    following = asyncio.create_task(_lease_moves(site, leader.name, began), name="lease")
+    following = asyncio.create_task(_lease_moves(site, old, began), name="lease")
     run = await site.kube.create_run("blocking", site.name("probe"))
     try:
         decided = await site.jobs.until(f"{run}-1", lambda _: True, DECISION_SECONDS)
-        # Two operators at most: the Lease has moved before the new leader decided, or never will.
-        lease = await asyncio.wait_for(following, 2) if (await holder(site)) is not None else None
+        # A new leader has the Lease before it decides anything: it has moved by now, or never will.
+        lease = await asyncio.wait_for(following, LEASE_SECONDS) if old is not None else None
     except TimeoutError:
         lease = None
     finally:
@@ -83,18 +83,22 @@ async def hand_over(site: Site, faults: Faults, fault: str) -> HandOver:
     return HandOver(decided - began, lease)
 
 
-async def leading_pod(site: Site) -> Pod:
-    """Return the pod that holds the Lease; the only one where there is no Lease.
+async def settled_leader(site: Site) -> Pod:
+    """Wait until all operators are Ready, and return the one that holds the Lease."""
+    await site.until_ready(DEPLOYMENT)
+    found = await eventually(
+        lambda: leading_pods(site),
+        lambda pods: len(pods) == 1,
+        seconds=LEADER_SECONDS,
+        what="one operator leads",
+    )
+    return found[0]
 
-    Raises:
-        DevClusterError: several operators and no leader.
-    """
-    pods = await pods_of(site, "operator")
+
+async def leading_pods(site: Site) -> list[Pod]:
+    """Return the pod that holds the Lease, if it is there; all where there is no Lease."""
     name = await holder(site)
-    leaders = [pod for pod in pods if name is None or name.startswith(pod.name)]
-    if len(leaders) != 1:
-        raise DevClusterError(f"operators {[pod.name for pod in pods]}, and the Lease is held by {name!r}")
-    return leaders[0]
+    return [pod for pod in await pods_of(site, "operator") if name is None or name.startswith(f"{pod.name}_")]
 
 
 async def holder(site: Site) -> str | None:
@@ -108,14 +112,11 @@ async def holder(site: Site) -> str | None:
     return str(found) if found is not None else None
 
 
-async def _lease_moves(site: Site, old: str, began: float) -> float:
+async def _lease_moves(site: Site, old: str | None, began: float) -> float:
     """Return the seconds until another one holds the Lease."""
     path = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases/{LEASE}"
     while True:
         found = str((await site.kube.call("GET", path)).get("spec", {}).get("holderIdentity") or "")
-        if found and not found.startswith(old):
+        if found and found != old:
             return time.monotonic() - began
         await asyncio.sleep(0.05)
-
-
-__all__ = ["FAULTS", "HandOver", "TooSlow", "hand_over"]

@@ -18,6 +18,9 @@ from graphrun_devcluster.providers.local.cluster import LocalCluster
 
 OURS = ("graphrun-operator", "graphrun-api")
 OTHERS = ("kubelet", "kube-controller-manager", "kube-scheduler")
+WANTED = {"is cancelled": "Cancelled"}
+"""How a scenario ends, unless it succeeds."""
+
 SETTLE_SECONDS = 4.0
 """How long after a run's end its last writes may come; its Job is removed a minute later, not counted."""
 
@@ -27,13 +30,15 @@ async def measure(asked: argparse.Namespace) -> None:
     columns = [Column("n"), *(Column(name, 1) for name in ("graphrun", *OURS, *OTHERS, "refused"))]
     table = Table("writes to the API server for one run (mean)", columns)
     async with open_site("writes") as site:
-        log = AuditLog(LocalCluster(site.cluster, Progress()).audit_log)
-        await live(site, "succeeds")  # the first run of a Workflow also writes its revision
+        counter = _Counter(site)
+        for scenario in ("succeeds", "is cancelled"):  # the first run of a Workflow also writes its revision
+            await counter.writes_of(scenario)
         for scenario in asked.only:
-            seen = [await _writes_of(site, log, scenario, table) for _ in range(asked.n)]
+            seen = [await counter.writes_of(scenario) for _ in range(asked.n)]
             table.rows.append((scenario, [len(seen), *_cells(seen)]))
             if asked.each:
                 table.notes += _each(scenario, seen[-1])
+    table.notes += counter.surprises
     table.notes.append(f"budget: graphrun at most {WRITES} for a short run that succeeds")
     table.notes.append(
         "reads, leases, reviews of tokens and rights, and the Job's removal a minute later are not in it"
@@ -41,16 +46,29 @@ async def measure(asked: argparse.Namespace) -> None:
     print(table.text(markdown=asked.markdown))
 
 
-async def _writes_of(site: Site, log: AuditLog, scenario: str, table: Table) -> list[Write]:
-    mark = log.mark()
-    ended = await live(site, scenario)
-    wanted = "Cancelled" if scenario == "is cancelled" else "Succeeded"
-    if ended != wanted:
-        table.notes.append(f"{scenario}: a run ended as {ended}")
-    await asyncio.sleep(SETTLE_SECONDS)
-    return [
-        write for write in await asyncio.to_thread(log.writes, mark) if write.namespace == site.kube.namespace
-    ]
+class _Counter:
+    """Has runs live one after another; knows the earlier ones, whose Jobs go while a later one runs."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._log = AuditLog(LocalCluster(site.cluster, Progress()).audit_log)
+        self._earlier: list[str] = []
+        self.surprises: list[str] = []
+
+    async def writes_of(self, scenario: str) -> list[Write]:
+        """Return the writes in the namespace while a run lived, those about earlier runs left out."""
+        mark = self._log.mark()
+        ended = await live(self._site, scenario)
+        if ended.phase != WANTED.get(scenario, "Succeeded"):
+            self.surprises.append(f"{scenario}: a run ended as {ended.phase}")
+        await asyncio.sleep(SETTLE_SECONDS)
+        namespace, earlier = self._site.kube.namespace, [*self._earlier]
+        self._earlier.append(ended.run)
+        return [
+            write
+            for write in await asyncio.to_thread(self._log.writes, mark)
+            if write.namespace == namespace and not any(write.concerns(namespace, run) for run in earlier)
+        ]
 
 
 def _cells(seen: list[list[Write]]) -> list[float]:

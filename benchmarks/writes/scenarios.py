@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from benchmarks.cluster.processes import graph_processes
 from benchmarks.cluster.site import Site
@@ -11,6 +12,14 @@ from support.waiting import eventually
 
 SECONDS = 120
 ENDS = ("Succeeded", "Failed", "Cancelled")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that is over, and the phase that it ended in."""
+
+    run: str
+    phase: str
 
 
 async def _succeeds(site: Site) -> str:
@@ -60,9 +69,8 @@ SCENARIOS: dict[str, Callable[[Site], Awaitable[str]]] = {
 }
 
 
-async def live(site: Site, scenario: str) -> str:
-    """Have a run live through a scenario to its end; return the phase that it ended in."""
+async def live(site: Site, scenario: str) -> Ended:
+    """Have a run live through a scenario to its end."""
     run = await SCENARIOS[scenario](site)
     await site.runs.until(run, has_phase(*ENDS), SECONDS)
-    phase: str = site.runs.last(run)["status"]["phase"]
-    return phase
+    return Ended(run, site.runs.last(run)["status"]["phase"])
