@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.cluster.site import Site
-from benchmarks.failover.system import Pod, pods_of, program_of, remove_pod
+from benchmarks.failover.system import Pod, pods_of, program_of, remove_pod, until_whole
 from graphrun_devcluster.faults import Faults
 from graphrun_devcluster.processes.identity import ProcessIdentity, send_signal
 from graphrun_devcluster.stack.names import SYSTEM_NAMESPACE
@@ -85,7 +85,7 @@ async def hand_over(site: Site, faults: Faults, fault: str) -> HandOver:
 
 async def settled_leader(site: Site) -> Pod:
     """Wait until all operators are Ready, and return the one that holds the Lease."""
-    await site.until_ready(DEPLOYMENT)
+    await until_whole(site, "operator")
     found = await eventually(
         lambda: leading_pods(site),
         lambda pods: len(pods) == 1,

@@ -11,14 +11,13 @@ from itertools import pairwise
 from websockets.exceptions import WebSocketException
 
 from benchmarks.cluster.site import Site
-from benchmarks.failover.system import pods_of, program_of, remove_pod
+from benchmarks.failover.system import pods_of, program_of, remove_pod, until_whole
 from benchmarks.latency.moves import first_node
 from benchmarks.latency.phases import STEPS, has_phase
 from graphrun_devcluster.demo.errors import RefusedError
 from graphrun_devcluster.demo.stream import Event, events
 from graphrun_devcluster.processes.identity import send_signal
 
-DEPLOYMENT = "graphrun-api"
 RECONNECT_SECONDS = 0.1
 START_SECONDS = 120
 UNBROKEN_SECONDS = 3.0
@@ -42,8 +41,8 @@ class Loss:
 
 async def lose_replica(site: Site) -> Loss:
     """Kill one of the API's replicas at random while a stream is open and a run starts; then mend."""
-    await site.until_ready(DEPLOYMENT)
-    run = await site.client.start("steps", STEPS)
+    await until_whole(site, "api")
+    run = await site.kube.create_run("steps", site.name("stream"), input=STEPS)
     await first_node(site, run, 1)
     victim = random.choice(await pods_of(site, "api"))  # noqa: S311 - a choice, no secret
     stream = _Stream(site, run)

@@ -4,11 +4,12 @@ import asyncio
 import json
 from dataclasses import dataclass
 
-from benchmarks.cluster.site import Site
+from benchmarks.cluster.site import ROLLOUT_SECONDS, Site
 from graphrun_devcluster.errors import DevClusterError
 from graphrun_devcluster.faults import processes_of_pod
 from graphrun_devcluster.processes.identity import ProcessIdentity
 from graphrun_devcluster.stack.names import SYSTEM_NAMESPACE
+from support.waiting import eventually
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,20 @@ async def pods_of(site: Site, component: str) -> list[Pod]:
         and {"type": "Ready", "status": "True"}.items()
         <= next((c for c in pod["status"].get("conditions", []) if c["type"] == "Ready"), {}).items()
     ]
+
+
+async def until_whole(site: Site, component: str) -> None:
+    """Wait until a component has as many pods that are Ready as it is to have.
+
+    `Site.until_ready` is not enough right after a pod has gone: the Deployment does not know it yet.
+    """
+    wanted = await site.replicas(f"graphrun-{component}")
+    await eventually(
+        lambda: pods_of(site, component),
+        lambda pods: len(pods) == wanted,
+        seconds=ROLLOUT_SECONDS,
+        what=f"{wanted} pods of {component} are Ready",
+    )
 
 
 def program_of(site: Site, pod: Pod) -> ProcessIdentity:

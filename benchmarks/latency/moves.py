@@ -1,16 +1,20 @@
 """Starts, pauses and resumes runs, one at a time, and takes the times."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+
+import httpx
 
 from benchmarks.cluster.figures import ARGO_START, PAUSE, RESUME, START, Budget, figures
 from benchmarks.cluster.processes import looking_at
 from benchmarks.cluster.site import Site
 from benchmarks.latency.phases import STEPS, has_phase
 from benchmarks.tables import Cell, Column, Table
+from graphrun_devcluster.demo.errors import RefusedError
 
 NODE_SECONDS = 60
 SHORT_MOMENT = 0.3
@@ -20,16 +24,21 @@ Samples = dict[str, list[float]]
 
 
 async def first_node(site: Site, run: str, attempt: int) -> datetime:
-    """Return when the first node of an attempt began, by the runner's clock, which is this machine's."""
+    """Return when the first node of an attempt began, by the runner's clock, which is this machine's.
+
+    Raises:
+        TimeoutError: none did, or the API did not tell of it, within NODE_SECONDS.
+    """
+    params = {"types": "node_started", "limit": "200"}
+    if attempt > 1:  # the newest first: a run of short nodes has many visits in its earlier attempts
+        params["before"] = str(2**53)
     async with asyncio.timeout(NODE_SECONDS):
         while True:
-            params = {"types": "node_started", "limit": "200"}
-            if attempt > 1:  # the newest first: a run of short nodes has many visits in its earlier attempts
-                params["before"] = str(2**53)
-            answer = await site.client.rest.call("GET", f"/workflows/runs/{run}/events", params=params)
-            found = [item for item in answer["items"] if item["attempt"] == attempt]
-            if found:
-                return min(datetime.fromisoformat(item["at"]) for item in found)
+            with contextlib.suppress(httpx.TransportError, RefusedError):  # a replica of the API may be gone
+                answer = await site.client.rest.call("GET", f"/workflows/runs/{run}/events", params=params)
+                found = [item for item in answer["items"] if item["attempt"] == attempt]
+                if found:
+                    return min(datetime.fromisoformat(item["at"]) for item in found)
             await asyncio.sleep(0.1)
 
 
