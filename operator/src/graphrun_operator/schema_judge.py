@@ -8,6 +8,8 @@ import hashlib
 import json
 import sys
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from graphrun_operator.errors import JudgeBusy
@@ -46,13 +48,21 @@ class SchemaJudge:
         known = self._known.get(key)
         if known:
             return known
-        lane = self._slow_lane if schema_key in self._slow else self._swift_lane
-        verdict = await lane.ask(question)
+        verdict = await self._ask(question, schema_key)
         if verdict is None:
             verdict = _SLOW
             _remember(self._slow, schema_key, None)
         _remember(self._known, key, verdict)
         return verdict
+
+    async def _ask(self, question: str, schema_key: str) -> Verdict | None:
+        if schema_key not in self._slow:
+            async with self._swift_lane.turn():
+                # Not if it has been found to be slow while this one waited.
+                if schema_key not in self._slow:
+                    return await self._swift_lane.ask(question)
+        async with self._slow_lane.turn():
+            return await self._slow_lane.ask(question)
 
     def close(self) -> None:
         """End the processes."""
@@ -67,11 +77,12 @@ class _Lane:
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
-    async def ask(self, question: str) -> Verdict | None:
-        """The verdict; None where there is none in time.
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The right to ask.
 
         Raises:
-            JudgeBusy: another question has been waiting for too long.
+            JudgeBusy: others have been waiting for too long.
         """
         try:
             async with asyncio.timeout(_SECONDS):
@@ -80,11 +91,12 @@ class _Lane:
             message = "other inputs are being checked"
             raise JudgeBusy(message) from error
         try:
-            return await self._ask(question)
+            yield
         finally:
             self._turn.release()
 
-    async def _ask(self, question: str) -> Verdict | None:
+    async def ask(self, question: str) -> Verdict | None:
+        """The verdict; None where there is none in time. In one's turn alone."""
         process = self._process or await self._begin()
         try:
             async with asyncio.timeout(_SECONDS):
