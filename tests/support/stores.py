@@ -1,6 +1,8 @@
 """Stores that misbehave on purpose, around a real one."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from graphrun_checkpoints import Entry, Store
 from graphrun_checkpoints.errors import CheckpointError
@@ -42,7 +44,7 @@ class PassingStore:
 
 
 class MortalStore(PassingStore):
-    """A process that dies at its n-th PUT: just before it is stored, or just after."""
+    """A process that dies at its n-th PUT, copies among them: just before it is stored, or just after."""
 
     def __init__(self, inner: Store, *, dies_at_put: int, stored: bool) -> None:
         super().__init__(inner)
@@ -51,14 +53,21 @@ class MortalStore(PassingStore):
         self.dead = False
 
     async def put(self, key: str, data: bytes, *, if_none_match: bool = False) -> None:
-        self._live()
-        self._left -= 1
-        self.dead = self._left <= 0
-        if self.dead and not self._stored:
-            raise ProcessDied
-        await super().put(key, data, if_none_match=if_none_match)
-        if self.dead:
-            raise ProcessDied
+        await self._unless_dead(super().put(key, data, if_none_match=if_none_match))
+
+    async def copy(self, source: str, target: str) -> None:
+        await self._unless_dead(super().copy(source, target))
+
+    async def _unless_dead(self, work: Coroutine[Any, Any, None]) -> None:
+        with contextlib.closing(work):
+            self._live()
+            self._left -= 1
+            self.dead = self._left <= 0
+            if self.dead and not self._stored:
+                raise ProcessDied
+            await work
+            if self.dead:
+                raise ProcessDied
 
     async def get(self, key: str) -> bytes | None:
         self._live()

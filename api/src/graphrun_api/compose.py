@@ -33,6 +33,7 @@ from graphrun_api.runs.service import RunRooms, Runs
 from graphrun_api.runs.verbs import Verbs
 from graphrun_api.settings import Settings
 from graphrun_api.storage.objects import Objects
+from graphrun_api.sweep import Retention, Sweeper
 from graphrun_api.web.metrics import Metrics
 from graphrun_api.workflows.service import Workflows
 from graphrun_checkpoints import Credentials, MinioStore, StorageConfig
@@ -102,6 +103,7 @@ async def running(settings: Settings, cluster: Cluster) -> AsyncIterator[Program
         reflectors[1].run(),
         Hints(parts.database, parts.feeds.on_hint).run(),
         follower.run(reflectors[0].synced),
+        Sweeper(parts.database, parts.live, parts.store, _retention(settings)).run(reflectors[0].synced),
     ]
     broken = asyncio.Event()
     tasks = [_watched(job, broken) for job in background]
@@ -187,6 +189,10 @@ def _storage_config(settings: Settings) -> StorageConfig:
         credentials=Credentials(settings.storage_access_key, settings.storage_secret_key),
         retry_seconds=_STORAGE_RETRY_SECONDS,
     )
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(settings.storage_prefix, settings.storage_retention_seconds)
 
 
 def _storage_access(settings: Settings) -> StorageAccess:

@@ -30,3 +30,8 @@ class Settings(BaseModel):
         min_length=1, description="access key, also given to runners with their claim"
     )
     storage_secret_key: str = Field(min_length=1, repr=False, description="secret key of the access key")
+    storage_retention_seconds: int = Field(
+        default=7 * 24 * 3600,
+        ge=0,
+        description="seconds after a run's resource is gone until its checkpoints, outputs and input are removed",
+    )

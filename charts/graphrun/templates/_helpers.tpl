@@ -87,6 +87,8 @@ affinity:
   value: {{ .Values.storage.prefix | quote }}
 - name: GRAPHRUN_STORAGE_REGION
   value: {{ .Values.storage.region | quote }}
+- name: GRAPHRUN_STORAGE_RETENTION_SECONDS
+  value: {{ .Values.storage.retentionSeconds | int64 | quote }}
 - name: GRAPHRUN_STORAGE_ACCESS_KEY
   valueFrom:
     secretKeyRef:

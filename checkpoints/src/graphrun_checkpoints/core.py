@@ -78,6 +78,12 @@ class Core:
         lease, _ = await asyncio.gather(self.leases.take(wish), marked)
         return Inherited(lease.epoch, lease.claim.lineage)
 
+    async def fork(self, source: str, wish: Wish) -> Inherited:
+        """Claim a thread that begins as a copy of another."""
+        await self.markers.leave(wish.owner, wish.thread)
+        lease = await copying.fork_thread(self.objects, self.leases, source, wish)
+        return Inherited(lease.epoch, lease.claim.lineage)
+
     def known_parent(self, config: RunnableConfig) -> Manifest | None:
         """What is known of the checkpoint that a new one follows. Called from any thread: it reads one dict."""
         parent = tuples.parent_of(config)

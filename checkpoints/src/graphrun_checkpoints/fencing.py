@@ -96,6 +96,8 @@ class Wish:
     """By `aopen`, not by a first write."""
     copied: int = 0
     """The thread is a copy; its objects up to this epoch are all valid."""
+    above: int = 0
+    """The claim's epoch is to be higher than this."""
 
 
 class Fencing:
@@ -208,6 +210,12 @@ class Fencing:
         previous = await self.claim(thread, seen.claimed) if seen.claimed else None
         return seals.Inherited(seen.claimed, seals.succeed(previous, seen))
 
+    async def copied(self, thread: str) -> bool:
+        """Whether the thread is a copy that somebody has brought to its end."""
+        seen = await self.survey(thread)
+        newest = await self.claim(thread, seen.claimed) if seen.claimed else None
+        return newest is not None and newest.copied > 0
+
     async def _store(self, claim: seals.Claim) -> None:
         """Store a claim; the first one of this process also proves that the store honours conditions."""
         at, body = Named(claim.thread, keys.claim_name(claim.epoch)), bodies.claim_body(claim)
@@ -235,7 +243,7 @@ def _next_claim(wish: Wish, previous: seals.Claim | None, seen: seals.ThreadScan
     ):
         top_fence, top_owner = previous.top_fence, previous.top_owner
     return seals.Claim(
-        epoch=max(seen.highest, wish.copied) + 1,
+        epoch=max(seen.highest, wish.copied, wish.above) + 1,
         previous=seen.claimed,
         copied=max(wish.copied, previous.copied if previous is not None else 0),
         fence=wish.fence,

@@ -44,6 +44,10 @@ class Leases:
         async with self._lock(wish.thread):
             return await self._take(wish)
 
+    async def copied(self, thread: str) -> bool:
+        """Whether the thread is a copy that somebody has brought to its end."""
+        return await self._fencing.copied(thread)
+
     async def standing(self, thread: str, spot: Spot) -> Lease:
         """Our claim on a thread, verified lately; without one, the thread is claimed unfenced.
 

@@ -121,6 +121,16 @@ class ObjectStoreSaver(SyncFace):
         """
         return await self._shielded(self._core.open(Wish(str(thread_id), fence, owner, asked=True)))
 
+    async def afork(self, source_thread_id: str, thread_id: str, *, fence: int, owner: str) -> Inherited:
+        """As `aopen`, of a thread that begins as a copy of another: copied by the first opener that gets to its end.
+
+        Raises:
+            InvalidCheckpoint: The source holds nothing, or is the thread itself.
+            FenceLost: A higher fence, or an equal one of another owner, was claimed before.
+        """
+        wish = Wish(str(thread_id), fence, owner, asked=True)
+        return await self._shielded(self._core.fork(str(source_thread_id), wish))
+
     async def aflush(self) -> None:
         """Store all pending writes; raises the first failure since the last call."""
         await self._shielded(self._core.writing.flush_all())

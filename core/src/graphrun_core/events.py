@@ -14,8 +14,8 @@ RUN_CANCELLED: Final = "run_cancelled"
 RUN_COMPLETED: Final = "run_completed"
 RUN_FAILED: Final = "run_failed"
 # --- by the runner
-RUN_STARTED: Final = "run_started"  # the first attempt's graph is loaded; data: {graph}
-RUN_RESUMED: Final = "run_resumed"  # a further attempt's graph is loaded; data: {graph, checkpoint_id}
+RUN_STARTED: Final = "run_started"  # the first attempt's graph is loaded; data: {graph, checkpoint_id: of a fork, the one it begins from}
+RUN_RESUMED: Final = "run_resumed"  # a further attempt's graph is loaded; data: {graph, checkpoint_id: from which it goes on, "": from the input}
 NODE_STARTED: Final = "node_started"
 NODE_PROGRESS: Final = "node_progress"  # data: {progress: 0..1}
 NODE_COMPLETED: Final = "node_completed"

@@ -115,6 +115,22 @@ class ResumeRequest(TypedDict):
     earlierFences: list[int]
 
 
+class StartFromUpdate(TypedDict):
+    """An edit of the state, as LangGraph's update_state takes it; an empty `asNode` lets LangGraph infer the node."""
+
+    values: dict[str, Any]
+    asNode: str
+
+
+class StartFromRequest(TypedDict):
+    """The other run that this one begins from: its thread, its name for messages, and which of its checkpoints."""
+
+    thread: str
+    run: str
+    checkpointID: str  # empty: the latest
+    update: StartFromUpdate | None
+
+
 class StorageAccess(TypedDict):
     """Where and how the runner reaches object storage. `prefix` has no slash at its ends."""
 
@@ -128,7 +144,11 @@ class StorageAccess(TypedDict):
 
 
 class ClaimGrant(TypedDict):
-    """Answer of CLAIM_PATH: all that the runner needs. Nothing of this is in the pod's spec."""
+    """Answer of CLAIM_PATH: all that the runner needs. Nothing of this is in the pod's spec.
+
+    Within one version of the protocol fields are only added: a runner ignores what it does not know, and does without
+    what an older API does not send.
+    """
 
     protocol: int
     namespace: str
@@ -147,6 +167,8 @@ class ClaimGrant(TypedDict):
     fence: int  # opaque, grows with every attempt
     owner: str  # opaque: whose epochs in the thread are this run's
     resume: ResumeRequest | None
+    startFrom: StartFromRequest | None  # absent where an older API answers, as is acceptedRevision
+    acceptedRevision: str  # a person lets this revision go on although the stored state may not fit it
     pause: dict[str, Any]  # deadlineSeconds, onDeadline
     activeSecondsLeft: float | None
     storage: StorageAccess

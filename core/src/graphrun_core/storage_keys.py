@@ -6,11 +6,26 @@ def checkpoint_prefix(prefix: str) -> str:
     return f"{prefix}/checkpoints"
 
 
+def runs_prefix(prefix: str) -> str:
+    """Where all runs keep what is not a checkpoint."""
+    return f"{prefix}/runs/"
+
+
+def run_prefix(prefix: str, run_uid: str) -> str:
+    """Where one run keeps what is not a checkpoint."""
+    return f"{runs_prefix(prefix)}{run_uid}/"
+
+
+def signature_key(prefix: str, run_uid: str) -> str:
+    """Where the signature of the graph lies that the run's checkpoints were made by."""
+    return f"{run_prefix(prefix, run_uid)}signature.json"
+
+
 def input_key(prefix: str, run_uid: str, name: str = "input") -> str:
     """Where an input that is too large for the resource lies."""
-    return f"{prefix}/runs/{run_uid}/{name}.json"
+    return f"{run_prefix(prefix, run_uid)}{name}.json"
 
 
 def output_key(prefix: str, run_uid: str, attempt: int) -> str:
     """Where the output of an attempt lies that is too large for the resource."""
-    return f"{prefix}/runs/{run_uid}/output-{attempt}.json"
+    return f"{run_prefix(prefix, run_uid)}output-{attempt}.json"

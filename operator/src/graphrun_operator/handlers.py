@@ -119,10 +119,10 @@ class _Notes:
         self._cache, self._lines, self._keys, self._echoes = cache, lines, keys, echoes
 
     async def run(self, event: Mapping[str, Any], **_: object) -> None:
-        if not self._take(names.WORKFLOW_RUNS, self._cache.runs, event):
-            return
         key = key_of(event["object"])
-        self._keys.add(RunKey(*key))
+        if self._take(names.WORKFLOW_RUNS, self._cache.runs, event):
+            self._keys.add(RunKey(*key))
+        # Even where it is no news: the operator's own writes are in the cache before the watch tells of them.
         workflow = ((event["object"].get("spec") or {}).get("workflowRef") or {}).get("name", "")
         self._call_up(ObjectKey(key.namespace, workflow))
 

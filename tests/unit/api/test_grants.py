@@ -16,8 +16,8 @@ STORAGE = StorageAccess(
 BINDING = Binding("ns", "pod", "uid", "run", "run-uid", 3, "rev-1")
 
 
-def run(spec: dict[str, Any] | None = None, status: dict[str, Any] | None = None) -> WorkflowRun:
-    meta = {"name": "run", "uid": "run-uid"}
+def run(spec: dict[str, Any] | None = None, status: dict[str, Any] | None = None, **meta: Any) -> WorkflowRun:
+    meta = {"name": "run", "uid": "run-uid", **meta}
     return WorkflowRun.parse(
         {"metadata": meta, "spec": {"workflowRef": {"name": "flow"}, **(spec or {})}, "status": status or {}}
     )
@@ -38,6 +38,8 @@ def test_a_grant_has_all_that_the_runner_needs() -> None:
     assert grant["durability"] == "async"
     assert grant["activeSecondsLeft"] is None
     assert grant["resume"] is None
+    assert grant["startFrom"] is None
+    assert grant["acceptedRevision"] == ""
     assert grant["storage"] == STORAGE
     assert (grant["revision"], grant["workflow"], grant["attempt"]) == ("rev-1", "flow", 3)
 
@@ -82,6 +84,31 @@ def test_an_attempt_gets_the_resume_that_it_was_opened_for(
     else:
         assert resume is not None
         assert (resume["hasValue"], resume["value"], resume["earlierFences"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"run": "other"}, ("", None)),
+        ({"run": "other", "checkpointID": "c1", "update": {}}, ("c1", None)),
+        ({"run": "other", "update": {"values": {"a": 1}}}, ("", {"values": {"a": 1}, "asNode": ""})),
+        ({"run": "other", "update": {"asNode": "n"}}, ("", {"values": {}, "asNode": "n"})),
+    ],
+)
+def test_a_fork_begins_from_the_run_that_was_meant_at_its_acceptance(
+    spec: dict[str, Any], expected: tuple[str, Any]
+) -> None:
+    grant = grant_of(run({"startFrom": spec}, {"startFromUID": "uid-then"}), BINDING, workflow(), STORAGE)
+
+    checkpoint, update = expected
+    wanted = {"thread": "uid-then", "run": "other", "checkpointID": checkpoint, "update": update}
+    assert grant["startFrom"] == wanted
+
+
+def test_the_revision_that_a_person_accepts_is_told() -> None:
+    accepted = run(annotations={"graphrun.dev/accept-revision": "flow-2"})
+
+    assert grant_of(accepted, BINDING, workflow(), STORAGE)["acceptedRevision"] == "flow-2"
 
 
 def test_a_command_tells_what_is_wanted_and_how_to_pause() -> None:

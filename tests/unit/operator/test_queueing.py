@@ -46,6 +46,11 @@ def test_a_run_whose_job_is_there_takes_a_place_whatever_it_shows() -> None:
     assert waiting(another("new", "", has_job=True), another("next", "Queued")) == []
 
 
+def test_the_job_that_a_paused_run_has_left_takes_no_place() -> None:
+    left = another("left", "Paused", state="Paused", has_job=True)
+    assert waiting(left, another("next", "Queued")) == ["next"]
+
+
 def test_a_turn_that_is_being_taken_is_nobody_elses() -> None:
     assert waiting(another("quick", "Queued", taking=True), another("next", "Queued")) == []
 

@@ -18,7 +18,7 @@ from graphrun_runner.child import outcomes
 from graphrun_runner.child.json_form import cut, dump, to_json
 from graphrun_runner.child.loading import LoadFailed, import_attribute
 from graphrun_runner.child.shape import has_cycle
-from graphrun_runner.child.starting import Answer, Start, address, decide_start
+from graphrun_runner.child.starting import Answer, Past, Start, Update, address, decide_start
 from graphrun_runner.child.visits import Visits
 
 
@@ -121,8 +121,33 @@ _RESUME: dict[str, Any] = {
     ],
 )
 def test_input_and_resume_are_applied_once(resume: Any, applied: bool, used: Any, expected: Start) -> None:  # noqa: FBT001
-    start = decide_start({"q": 1}, resume, input_applied=applied, fences_used=frozenset(used))
+    start = decide_start({"q": 1}, resume, None, Past(applied, "loop", frozenset(used)))
     assert start == expected
+
+
+_EDIT = {"values": {"x": 1}, "asNode": "n"}
+_FRESH = Past(own_checkpoint=False)
+_EDITED = Past(own_checkpoint=True, newest_source="update")
+_GIVEN = Past(own_checkpoint=True, newest_source="input")
+
+
+@pytest.mark.parametrize(
+    ("given", "fork", "past", "expected"),
+    [
+        ({}, {}, _FRESH, Start(None, answer=Answer("yes"))),
+        ({}, {"checkpointID": "c1"}, _FRESH, Start(None, "c1")),
+        ({"q": 1}, {"checkpointID": "c1"}, _FRESH, Start({"q": 1}, "c1")),
+        ({}, {"update": _EDIT}, _FRESH, Start(None, update=Update({"x": 1}, "n"))),
+        ({"q": 1}, {"update": _EDIT}, _FRESH, Start({"q": 1}, update=Update({"x": 1}, "n"))),
+        ({"q": 1}, {"update": _EDIT}, _EDITED, Start({"q": 1})),
+        ({"q": 1}, {"update": _EDIT}, _GIVEN, Start(None, answer=Answer("yes"))),
+        ({}, {"update": _EDIT}, _EDITED, Start(None, answer=Answer("yes"))),
+        ({"q": 1}, {}, _EDITED, Start(None, answer=Answer("yes"))),
+    ],
+)
+def test_each_step_of_a_fork_is_applied_once(given: Any, fork: Any, past: Past, expected: Start) -> None:
+    whole = {"thread": "t", "run": "r", "checkpointID": "", "update": None, **fork}
+    assert decide_start(given, _RESUME, whole, past) == expected
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from typing import Final
 
 # --- channel and locks
 CHANNEL: Final = "graphrun_events"
-# Any number that nobody else in the database uses; one for the follower, one for migrations.
+# Any number that nobody else in the database uses; one for the follower, one for migrations, one for the sweep.
 FOLLOWER_LOCK: Final = 0x6772_0001
 MIGRATION_LOCK: Final = 0x6772_0002
-TRY_FOLLOWER_LOCK: Final = "SELECT pg_try_advisory_lock($1)"
+SWEEP_LOCK: Final = 0x6772_0003
+TRY_LOCK: Final = "SELECT pg_try_advisory_lock($1)"
 NOTIFY: Final = "SELECT pg_notify('graphrun_events', $1)"
 
 # --- run: one row a run, also after the resource is gone
@@ -20,8 +21,9 @@ RUN_ENSURE: Final = """
 RUN_FOLLOW: Final = """
     INSERT INTO run (uid, namespace, name, workflow, revision, status, phase, reason, message, labels, attempt,
                      progress, checkpoint, output, output_ref, interrupts, requested_by,
-                     created_at, started_at, paused_at, completed_at, created_order, resource_version)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $22)
+                     created_at, started_at, paused_at, completed_at, created_order, resource_version, input_ref)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $22,
+            $23)
     ON CONFLICT (uid) DO UPDATE SET
         revision = excluded.revision, status = excluded.status, phase = excluded.phase, reason = excluded.reason,
         message = excluded.message, labels = excluded.labels, attempt = excluded.attempt,
@@ -29,7 +31,7 @@ RUN_FOLLOW: Final = """
         checkpoint = coalesce(excluded.checkpoint, run.checkpoint), output = excluded.output,
         output_ref = excluded.output_ref, interrupts = excluded.interrupts, requested_by = excluded.requested_by,
         started_at = excluded.started_at, paused_at = excluded.paused_at, completed_at = excluded.completed_at,
-        resource_version = excluded.resource_version
+        resource_version = excluded.resource_version, input_ref = excluded.input_ref
     WHERE run.resource_version < excluded.resource_version"""
 # The resource is gone; what had not ended counts as cancelled.
 RUN_GONE: Final = """
@@ -39,6 +41,12 @@ RUN_GONE: Final = """
     WHERE uid = $1 AND gone_at IS NULL"""
 # The runs that should still have a resource, and which view of it was written last.
 RUNS_NOT_GONE: Final = "SELECT uid, resource_version, attempt FROM run WHERE gone_at IS NULL"
+# Runs whose resource has been gone for $1 seconds and whose objects may still be in storage, those of $2 aside.
+RUNS_TO_SWEEP: Final = """
+    SELECT uid, namespace, name, input_ref FROM run
+    WHERE swept_at IS NULL AND gone_at < now() - make_interval(secs => $1) AND uid <> ALL($2::text[])
+    ORDER BY gone_at LIMIT $3"""
+RUN_SWEPT: Final = "UPDATE run SET swept_at = now() WHERE uid = $1"
 # The newest run of a name: names can be used again.
 RUN_BY_NAME: Final = "SELECT * FROM run WHERE namespace = $1 AND name = $2 ORDER BY created_at DESC, created_order DESC LIMIT 1"
 RUN_SEQ: Final = "SELECT last_seq FROM run WHERE uid = $1"

@@ -49,7 +49,7 @@ class Follower:
         """Write for as long as the lock is ours; returns at once where another replica holds it."""
         lock = await self._database.dedicated()
         try:
-            if not await lock.fetchval(sql.TRY_FOLLOWER_LOCK, sql.FOLLOWER_LOCK):
+            if not await lock.fetchval(sql.TRY_LOCK, sql.FOLLOWER_LOCK):
                 return
             changes: asyncio.Queue[Change] = asyncio.Queue()
             with self._cache.observed_by(changes.put_nowait):

@@ -55,6 +55,7 @@ def follow_arguments(run: WorkflowRun) -> tuple[Any, ...]:
         status.paused_time,
         status.completion_time,
         int(meta.resource_version),
+        run.spec.input_ref,
     )
 
 

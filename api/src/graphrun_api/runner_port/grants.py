@@ -1,10 +1,18 @@
 """The answer to a granted claim: all that the runner needs. Pure."""
 
 from graphrun_api.runner_port.bindings import Binding
-from graphrun_core import phases
+from graphrun_core import names, phases
 from graphrun_core.claims import fence_of
 from graphrun_core.options import effective_options
-from graphrun_core.protocol import PROTOCOL_VERSION, ClaimGrant, Command, ResumeRequest, StorageAccess
+from graphrun_core.protocol import (
+    PROTOCOL_VERSION,
+    ClaimGrant,
+    Command,
+    ResumeRequest,
+    StartFromRequest,
+    StartFromUpdate,
+    StorageAccess,
+)
 from graphrun_core.resources import WorkflowRun, WorkflowSpec
 
 
@@ -33,6 +41,8 @@ def grant_of(
         fence=fence_of(binding.attempt),
         owner=run.metadata.uid,
         resume=resume_of(run, binding.attempt),
+        startFrom=start_from_of(run),
+        acceptedRevision=run.metadata.annotations.get(names.ANNOTATION_ACCEPT_REVISION, ""),
         pause=options.pause.model_dump(mode="json", by_alias=True),
         activeSecondsLeft=None if active is None else max(active - run.status.active_seconds, 0.0),
         storage=storage,
@@ -53,6 +63,20 @@ def resume_of(run: WorkflowRun, attempt: int) -> ResumeRequest | None:
         hasValue=wanted.value is not None,
         value=wanted.value,
         earlierFences=[fence_of(earlier) for earlier in range(opened.attempt, attempt)],
+    )
+
+
+def start_from_of(run: WorkflowRun) -> StartFromRequest | None:
+    """Whose checkpoint the run begins from. By the UID that was true at its acceptance: names can be used again."""
+    wanted = run.spec.start_from
+    if not wanted.run:
+        return None
+    values, as_node = wanted.update.get("values") or {}, wanted.update.get("asNode") or ""
+    return StartFromRequest(
+        thread=run.status.start_from_uid,
+        run=wanted.run,
+        checkpointID=wanted.checkpoint_id,
+        update=StartFromUpdate(values=values, asNode=as_node) if values or as_node else None,
     )
 
 

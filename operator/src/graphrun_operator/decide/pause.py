@@ -88,12 +88,10 @@ def _refused_resume(situation: Situation) -> tuple[str, str] | None:
     end = situation.attempt.end
     if end is None or end.kind != "Paused" or end.reason not in _REFUSED_RESUMES:
         return None
-    mend = "resume with a new spec.resume.id and another checkpointID"
-    if end.reason == "IncompatibleRevision":
-        if situation.run.metadata.annotations.get(names.ANNOTATION_ACCEPT_REVISION) == situation.pinned:
-            return None
-        mend = f"resume with a new spec.resume.id and another revision, or annotate {names.ANNOTATION_ACCEPT_REVISION}={situation.pinned}"
-    return end.reason, f"{end.message}; {mend}"
+    accepted = situation.run.metadata.annotations.get(names.ANNOTATION_ACCEPT_REVISION)
+    if end.reason == "IncompatibleRevision" and accepted == situation.pinned:
+        return None
+    return end.reason, end.message
 
 
 def _held_by_suspension(situation: Situation) -> tuple[str, str] | None:

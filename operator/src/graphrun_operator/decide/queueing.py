@@ -58,9 +58,9 @@ def line_up(situation: Situation, revision: Revision) -> Plan:
 
 
 def _is_at_work(each: Contender) -> bool:
-    if each.run.is_finished:
-        return False
-    return each.taking or each.has_job or each.run.status.phase in _AT_WORK
+    phase = each.run.status.phase
+    # A Job tells where the status does not yet; that of a paused run is only waiting for its removal.
+    return each.taking or phase in _AT_WORK or (each.has_job and phase in _NEW)
 
 
 def _waits(each: Contender) -> bool:

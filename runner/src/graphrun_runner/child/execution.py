@@ -14,13 +14,14 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 from langgraph.types import Command, StateSnapshot
 
-from graphrun_checkpoints import CheckpointError, DurableCheckpoint
+from graphrun_checkpoints import CheckpointError, DurableCheckpoint, Store
 from graphrun_core import events
 from graphrun_core.protocol import Outcome
 from graphrun_runner.child import loading, outcomes
 from graphrun_runner.child.loading import Graph
+from graphrun_runner.child.opening import Opened, Opening
 from graphrun_runner.child.shape import shape_of
-from graphrun_runner.child.starting import Start, address, decide_start
+from graphrun_runner.child.starting import Start, address
 from graphrun_runner.child.storage import RunStorage
 from graphrun_runner.child.visits import Emit, Visits, new_event
 
@@ -38,13 +39,32 @@ class Drained:
 End = Outcome | Drained
 
 
-class Execution:
-    """The attempt that a grant (a protocol.ClaimGrant) describes."""
+@dataclass(frozen=True)
+class Rooms:
+    """The folder for inline sources, and the bucket."""
 
-    def __init__(self, grant: dict[str, Any], control: RunControl, emit: Emit, work_dir: Path) -> None:
-        self._grant, self._control, self._emit, self._work_dir = grant, control, emit, work_dir
+    work_dir: Path
+    store: Store
+
+
+class Execution:
+    """The attempt that a grant (a protocol.ClaimGrant) describes.
+
+    Args:
+        grant: The grant.
+        control: By which it is told to drain.
+        emit: Takes each event.
+        rooms: Where the run's things are.
+
+    Attributes:
+        storage: Of the run, once the graph is loaded; what was not stored when the attempt ended is its owner's to lose.
+    """
+
+    def __init__(self, grant: dict[str, Any], control: RunControl, emit: Emit, rooms: Rooms) -> None:
+        self._grant, self._control, self._emit, self._rooms = grant, control, emit, rooms
         self._visits = Visits(emit)
         self._config = self._runnable_config()
+        self.storage: RunStorage | None = None
 
     async def run(self) -> End:
         """Run to the end of the attempt, whatever it is."""
@@ -54,38 +74,44 @@ class Execution:
             _show(error)
             return outcomes.load_failed(error)
         try:
-            storage = RunStorage(self._grant, self._on_durable)
-            return await self._run_on(storage, built)
+            self.storage = RunStorage(self._grant, self._rooms.store, self._on_durable)
+            return await self._run_on(self.storage, built)
         except CheckpointError as error:
             _show(error)
             return outcomes.storage_error(error)
 
     async def _load(self) -> Any:  # noqa: ANN401 - a StateGraph or a compiled graph
         source = self._grant["graph"]
-        loading.lay_out_files(source["files"], self._work_dir)
+        loading.lay_out_files(source["files"], self._rooms.work_dir)
         return await loading.build(loading.import_attribute(source["entrypoint"]), self._config)
 
     async def _run_on(self, storage: RunStorage, built: Any) -> End:  # noqa: ANN401 - as above
-        grant = self._grant
         try:
             graph = loading.with_saver(built, storage.saver)
             shape = shape_of(graph)
         except Exception as error:  # noqa: BLE001 - compiling runs user code
             _show(error)
             return outcomes.load_failed(error)
-        inherited = await storage.saver.aopen(grant["thread"], fence=grant["fence"], owner=grant["owner"])
+        opened = await Opening(self._grant, graph, storage, self._config).open()
+        if not isinstance(opened, Opened):
+            return opened
+        self._announce(shape, opened.checkpoint_id)
+        edited = await self._edit(graph, opened.start)
+        return edited if not isinstance(edited, Start) else await self._run_graph(graph, edited, storage)
+
+    async def _edit(self, graph: Graph, start: Start) -> Start | Outcome:
+        """Make the edit of a fork, if one is owed; what comes after it goes on from there."""
+        if start.update is None:
+            return start
+        values, node = start.update.values, start.update.as_node or None
         try:
-            given = await storage.read_input()
-        except (loading.LoadFailed, ValueError) as error:
-            return outcomes.load_failed(error)
-        start = decide_start(
-            given,
-            grant["resume"],
-            input_applied=inherited.holds_checkpoint(owner=grant["owner"]),
-            fences_used=frozenset(inherited.fences_that_left_something(owner=grant["owner"])),
-        )
-        self._announce(shape, start)
-        return await self._run_graph(graph, start, storage)
+            await graph.aupdate_state(self._config_at(start.checkpoint_id), values, as_node=node)
+        except CheckpointError:
+            raise
+        except Exception as error:  # noqa: BLE001 - reducers and branches are user code
+            _show(error)
+            return outcomes.update_failed(error)
+        return Start(start.graph_input)
 
     async def _run_graph(self, graph: Graph, start: Start, storage: RunStorage) -> End:
         try:
@@ -153,12 +179,10 @@ class Execution:
         configurable = {**self._config["configurable"], **place}
         return cast(RunnableConfig, {**self._config, "configurable": configurable})
 
-    def _announce(self, shape: events.GraphShape, start: Start) -> None:
-        if self._grant["attempt"] == 1:
-            self._emit(new_event(events.RUN_STARTED, {"graph": shape}))
-        else:
-            data = {"graph": shape, "checkpoint_id": start.checkpoint_id}
-            self._emit(new_event(events.RUN_RESUMED, data))
+    def _announce(self, shape: events.GraphShape, checkpoint_id: str) -> None:
+        first = self._grant["attempt"] == 1
+        data = {"graph": shape, "checkpoint_id": checkpoint_id}
+        self._emit(new_event(events.RUN_STARTED if first else events.RUN_RESUMED, data))
 
     def _on_durable(self, saved: DurableCheckpoint) -> None:
         data = {

@@ -10,8 +10,9 @@ from langgraph.runtime import RunControl
 
 from graphrun_runner import wire
 from graphrun_runner.child import outcomes
-from graphrun_runner.child.execution import Drained, End, Execution
+from graphrun_runner.child.execution import Drained, End, Execution, Rooms
 from graphrun_runner.child.pipes import Pipes
+from graphrun_runner.child.storage import store_of
 
 
 def main() -> NoReturn:
@@ -23,7 +24,8 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] # both are text files here
     work_dir = Path(os.environ.get("GRAPHRUN_WORK_DIR") or "/work")
-    execution = Execution(grant, control, lambda event: pipes.send(wire.EVENT, event), work_dir)
+    rooms = Rooms(work_dir, store_of(grant["storage"]))
+    execution = Execution(grant, control, lambda event: pipes.send(wire.EVENT, event), rooms)
     _leave(pipes, _run(execution))
 
 

@@ -25,9 +25,28 @@ def failed(exit_code: int, reason: str, message: str) -> Outcome:
     return {"result": protocol.FAILED, "exitCode": exit_code, "reason": reason, "message": message}
 
 
+def refused(reason: str, message: str, *, begun: bool) -> Outcome:
+    """Nothing was run. A run that has begun stays paused as it was, so that a wrong resume loses nothing of it."""
+    if not begun:
+        return failed(protocol.EXIT_LOAD_FAILED, reason, message)
+    return {"result": protocol.PAUSED, "exitCode": protocol.EXIT_PAUSED, "reason": reason, "message": message}
+
+
+def cut_before(text: str, ending: str) -> str:
+    """`text`, cut so that `ending` fits into a message behind it."""
+    room = protocol.MESSAGE_MAX_CHARS - len(ending)
+    return (text if len(text) <= room else text[: room - 1] + "…") + ending
+
+
 def load_failed(error: BaseException) -> Outcome:
     """The graph could not be loaded, or could not begin with this input."""
     return failed(protocol.EXIT_LOAD_FAILED, "LoadFailed", describe(error))
+
+
+def update_failed(error: BaseException) -> Outcome:
+    """The state that a fork begins from could not be edited as asked."""
+    message = f"spec.startFrom.update: {describe(error)}"[: protocol.MESSAGE_MAX_CHARS]
+    return failed(protocol.EXIT_LOAD_FAILED, "LoadFailed", message)
 
 
 def graph_error(error: BaseException) -> Outcome:

@@ -1,6 +1,6 @@
 """How an attempt begins: what is applied to the stored state. Pure.
 
-Input and resume values are applied once: an attempt that follows a crash goes on from what is stored.
+Input, fork and resume values are applied once: an attempt that follows a crash goes on from what is stored.
 """
 
 import re
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 _INTERRUPT_ID: Final = re.compile(r"[0-9a-f]{32}")
+# What LangGraph calls a checkpoint that update_state made; a runner makes one only where a fork begins.
+_UPDATE: Final = "update"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Update:
+    """An edit of the state, as update_state takes it; an empty `as_node` lets LangGraph infer the node."""
+
+    values: dict[str, Any]
+    as_node: str
+
+
+@dataclass(frozen=True)
 class Start:
     """What the graph is called with.
 
@@ -26,31 +36,67 @@ class Start:
         graph_input: The run's input; None: go on from the stored state.
         checkpoint_id: The checkpoint to go on from; "": the latest.
         answer: To the open question, where one was given.
+        update: Applied to that checkpoint first.
     """
 
     graph_input: dict[str, Any] | None
     checkpoint_id: str = ""
     answer: Answer | None = None
+    update: Update | None = None
+
+
+@dataclass(frozen=True)
+class Past:
+    """What earlier attempts of this run have left in storage.
+
+    Attributes:
+        own_checkpoint: One of them stored a checkpoint: the input, or what a fork begins with, is in it.
+        newest_source: How the newest checkpoint came about, in LangGraph's words; "" where there is none.
+        fences_used: Fences of those that left anything.
+    """
+
+    own_checkpoint: bool
+    newest_source: str = ""
+    fences_used: frozenset[int] = frozenset()
 
 
 def decide_start(
     given_input: dict[str, Any],
     resume: dict[str, Any] | None,
-    *,
-    input_applied: bool,
-    fences_used: frozenset[int],
+    fork: dict[str, Any] | None,
+    past: Past,
 ) -> Start:
     """Decide.
 
     Args:
         given_input: The run's input.
         resume: A protocol.ResumeRequest, or None.
-        input_applied: An epoch of this run holds a checkpoint: the input is in it.
-        fences_used: Fences of this run's earlier attempts that left anything in storage.
+        fork: A protocol.StartFromRequest, or None.
+        past: What is there.
     """
-    if not input_applied:
-        return Start(given_input)
-    if resume is None or fences_used.intersection(resume["earlierFences"]):
+    begun = _begin_fork(given_input, fork, past) if fork is not None else _begin(given_input, past)
+    return begun if begun is not None else _go_on(resume, past)
+
+
+def _begin(given_input: dict[str, Any], past: Past) -> Start | None:
+    return None if past.own_checkpoint else Start(given_input)
+
+
+def _begin_fork(given_input: dict[str, Any], fork: dict[str, Any], past: Past) -> Start | None:
+    """What a fork begins with: each step of it is done once its checkpoint is stored. None: it has begun."""
+    update = fork.get("update")
+    if past.own_checkpoint:
+        # The edit is a checkpoint of its own, and the input comes after it.
+        waits = update is not None and given_input and past.newest_source == _UPDATE
+        return Start(given_input) if waits else None
+    if update is None and not fork["checkpointID"] and not given_input:
+        return None  # nothing to apply: it goes on where the other run was, open questions included
+    edit = Update(update["values"], update["asNode"]) if update is not None else None
+    return Start(given_input or None, fork["checkpointID"], update=edit)
+
+
+def _go_on(resume: dict[str, Any] | None, past: Past) -> Start:
+    if resume is None or past.fences_used.intersection(resume["earlierFences"]):
         return Start(None)
     answer = Answer(resume["value"]) if resume["hasValue"] else None
     return Start(None, resume["checkpointID"], answer)

@@ -5,23 +5,29 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from graphrun_checkpoints import Credentials, DurableCheckpoint, MinioStore, ObjectStoreSaver, StorageConfig
+from graphrun_checkpoints import (
+    Credentials,
+    DurableCheckpoint,
+    MinioStore,
+    ObjectStoreSaver,
+    StorageConfig,
+    Store,
+)
 from graphrun_core import protocol, storage_keys
+from graphrun_runner.child import signature
 from graphrun_runner.child.json_form import dump, to_json
 from graphrun_runner.child.loading import LoadFailed
+from graphrun_runner.child.signature import Signature
 
 # No superstep starts without its predecessor stored: the graph waits this long for storage, then the attempt ends.
 _RETRY_SECONDS: Final = 600.0
 
 
-class RunStorage:
-    """The storage of one run."""
-
-    def __init__(self, grant: dict[str, Any], on_durable: Callable[[DurableCheckpoint], None]) -> None:
-        access: protocol.StorageAccess = grant["storage"]
-        self._grant, self._prefix = grant, access["prefix"]
-        keys = Credentials(access["accessKey"], access["secretKey"], access["sessionToken"] or None)
-        config = StorageConfig(
+def store_of(access: protocol.StorageAccess) -> Store:
+    """The bucket that a grant gives access to."""
+    keys = Credentials(access["accessKey"], access["secretKey"], access["sessionToken"] or None)
+    return MinioStore(
+        StorageConfig(
             endpoint=access["endpoint"],
             bucket=access["bucket"],
             prefix=access["prefix"],
@@ -29,11 +35,23 @@ class RunStorage:
             credentials=keys,
             retry_seconds=_RETRY_SECONDS,
         )
-        self._store = MinioStore(config)
-        checkpoints = storage_keys.checkpoint_prefix(self._prefix)
+    )
+
+
+class RunStorage:
+    """The storage of one run."""
+
+    def __init__(
+        self, grant: dict[str, Any], store: Store, on_durable: Callable[[DurableCheckpoint], None]
+    ) -> None:
+        self._grant, self._store = grant, store
+        self._prefix: str = grant["storage"]["prefix"]
         self._blocked: set[str] = set()
         self.saver = ObjectStoreSaver(
-            self._store, prefix=checkpoints, on_durable=on_durable, on_blocked=self._tell_of_blocked
+            store,
+            prefix=storage_keys.checkpoint_prefix(self._prefix),
+            on_durable=on_durable,
+            on_blocked=self._tell_of_blocked,
         )
 
     async def read_input(self) -> dict[str, Any]:
@@ -61,6 +79,16 @@ class RunStorage:
         key = storage_keys.output_key(self._prefix, self._grant["runUID"], self._grant["attempt"])
         await self._store.put(key, data)
         return None, key
+
+    async def read_signature(self, run_uid: str) -> Signature | None:
+        """The signature of the graph that made a run's checkpoints; None where none is stored, or none that is known."""
+        data = await self._store.get(storage_keys.signature_key(self._prefix, run_uid))
+        return signature.from_stored(json.loads(data)) if data is not None else None
+
+    async def keep_signature(self, stored: dict[str, Any]) -> None:
+        """Store this run's: before the graph makes a checkpoint."""
+        key = storage_keys.signature_key(self._prefix, self._grant["runUID"])
+        await self._store.put(key, json.dumps(stored, separators=(",", ":")).encode())
 
     def _tell_of_blocked(self, name: str) -> None:
         """A stored type that the graph's schemas do not name comes back as plain data; its user must hear of it."""
