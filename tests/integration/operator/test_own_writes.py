@@ -92,9 +92,9 @@ async def test_a_lease_that_somebody_removed_is_made_again_and_one_whose_labels_
     await leadership.acquire()
     lease = f"/apis/coordination.k8s.io/v1/namespaces/{cluster.namespace}/leases/lease"
     await cluster.call("PATCH", lease, {"metadata": {"labels": {"a": "b"}}}, "merge-patch+json")
-    await leadership._renew()  # noqa: SLF001 - one step of `keep`
+    await leadership._renew()
     await cluster.call("DELETE", lease)
-    await leadership._renew()  # noqa: SLF001
+    await leadership._renew()
     assert (await cluster.call("GET", lease))["spec"]["holderIdentity"] == "one"
     await cluster.call("PATCH", lease, {"spec": {"holderIdentity": "two"}}, "merge-patch+json")
     with pytest.raises(LeadershipLost, match="held by two"):
