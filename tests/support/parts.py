@@ -43,12 +43,17 @@ class Part:
         await eventually(self._is_ready, seconds=HEAL_SECONDS, what=f"{self.name} is ready")
 
     async def scale(self, replicas: int) -> int:
-        """Set the number of replicas; the number before."""
+        """Set the number of replicas, until `unscale`; the number before."""
         deployment = await self.access.get(DEPLOYMENTS, self.name)
         assert deployment, f"there is no Deployment {self.name}"
         before: int = deployment["spec"]["replicas"]
         await self.access.change(DEPLOYMENTS, self.name, {"spec": {"replicas": replicas}})
         return before
+
+    async def unscale(self, replicas: int) -> None:
+        """Set it back, and wait until it is so."""
+        await self.access.restore(DEPLOYMENTS, self.name, {"spec": {"replicas": replicas}})
+        await self.until_ready()
 
     async def _is_ready(self) -> bool:
         deployment = await self.access.get(DEPLOYMENTS, self.name)
@@ -135,8 +140,7 @@ async def scaled_away(part: Part) -> AsyncIterator[None]:
         await eventually(lambda: _is_gone(part), seconds=HEAL_SECONDS, what=f"{part.name} is gone")
         yield
     finally:
-        await part.scale(before)
-        await part.until_ready()
+        await part.unscale(before)
 
 
 async def _is_gone(part: Part) -> bool:
@@ -154,7 +158,7 @@ async def cut_off(part: Part) -> AsyncIterator[None]:
         async with killed(part):
             yield
     finally:
-        await part.access.change(SERVICES, part.name, {"spec": {"selector": selector}})
+        await part.access.restore(SERVICES, part.name, {"spec": {"selector": selector}})
 
 
 @asynccontextmanager
@@ -165,5 +169,4 @@ async def several(part: Part, replicas: int) -> AsyncIterator[None]:
         await part.until_ready()
         yield
     finally:
-        await part.scale(before)
-        await part.until_ready()
+        await part.unscale(before)
