@@ -28,11 +28,11 @@ PROCESSES_GONE_SECONDS = 10
 async def test_without_an_operator_pause_and_cancel_act_and_nothing_is_claimed_of_them(
     world: World, outage_seconds: float, breaking: Breaking
 ) -> None:
-    fleet = await Fleet.ready(world)
+    fleet = await Fleet.ready(world, outage_seconds)
     async with breaking(world.parts.operator):
         until = _in(outage_seconds)
         await fleet.start_one("kubectl")
-        assert set((await fleet.set_off("rest")).values()) <= {200, 202}
+        _taken(await fleet.set_off("rest"))
         await _no_graph_process(world, fleet.cancelling.name)
         await _no_graph_process(world, fleet.pausing.name)
         shown = [await world.rest_status(run) for run in (fleet.cancelling, fleet.pausing)]
@@ -47,7 +47,7 @@ async def test_without_an_operator_pause_and_cancel_act_and_nothing_is_claimed_o
 async def test_the_leading_operator_lost_at_any_moment_changes_no_end(
     world: World, outage_seconds: float, breaking: Any
 ) -> None:
-    fleet = await Fleet.ready(world)
+    fleet = await Fleet.ready(world, outage_seconds)
     async with breaking(world.parts.operator, await leader(world.parts.operator)):
         until = _in(outage_seconds)
         await fleet.start_one("rest")
@@ -62,11 +62,11 @@ async def test_the_leading_operator_lost_at_any_moment_changes_no_end(
 async def test_without_an_api_kubectl_pauses_and_cancels_and_new_attempts_wait(
     world: World, outage_seconds: float, breaking: Breaking
 ) -> None:
-    fleet = await Fleet.ready(world)
+    fleet = await Fleet.ready(world, outage_seconds)
     async with breaking(world.parts.api):
         until = _in(outage_seconds)
         await fleet.start_one("kubectl")
-        assert set((await fleet.set_off("kubectl")).values()) == {200}
+        _taken(await fleet.set_off("kubectl"))
         await world.witness.until_phase(fleet.cancelling.name, "Cancelled", seconds=20)
         await world.nothing_left(fleet.cancelling)
         before = await world.marks(fleet.running)
@@ -79,7 +79,7 @@ async def test_without_an_api_kubectl_pauses_and_cancels_and_new_attempts_wait(
 @pytest.mark.parametrize("breaking", [frozen, killed])
 async def test_of_two_api_replicas_one_is_enough(world: World, outage_seconds: float, breaking: Any) -> None:
     async with several(world.parts.api, 2):
-        fleet = await Fleet.ready(world)
+        fleet = await Fleet.ready(world, outage_seconds)
         lost = (await world.parts.api.servers())[:1]
         async with breaking(world.parts.api, lost):
             until = _in(outage_seconds)
@@ -95,11 +95,11 @@ async def test_of_two_api_replicas_one_is_enough(world: World, outage_seconds: f
 async def test_without_postgres_everything_but_the_history_goes_on(
     world: World, outage_seconds: float, breaking: Breaking
 ) -> None:
-    fleet = await Fleet.ready(world)
+    fleet = await Fleet.ready(world, outage_seconds)
     async with breaking(world.parts.postgres):
         until = _in(outage_seconds)
         await fleet.start_one("rest")
-        assert set((await fleet.set_off("rest")).values()) <= {200, 202}
+        _taken(await fleet.set_off("rest"))
         await world.witness.until_phase(fleet.cancelling.name, "Cancelled", seconds=20)
         await world.witness.until_phase(fleet.pausing.name, "Paused", seconds=20)
         await world.until_marks(fleet.starting[0], 1)
@@ -116,10 +116,10 @@ async def test_without_postgres_everything_but_the_history_goes_on(
 async def test_without_storage_no_run_goes_past_what_is_stored(
     world: World, outage_seconds: float, breaking: Breaking
 ) -> None:
-    fleet = await Fleet.ready(world)
-    before = await world.marks(fleet.running)
+    fleet = await Fleet.ready(world, outage_seconds)
     async with breaking(world.parts.storage):
         until = _in(outage_seconds)
+        before = await world.marks(fleet.running)
         await fleet.start_one("kubectl")
         await fleet.set_off("kubectl")
         await world.witness.until_phase(fleet.cancelling.name, "Cancelled", seconds=20)
@@ -129,8 +129,8 @@ async def test_without_storage_no_run_goes_past_what_is_stored(
         assert last is not None
         assert last.phase == "Pausing", "its checkpoint cannot be stored yet"
         begun = len((await world.marks(fleet.running)).counts) - len(before.counts)
-        # The superstep under way, and the one whose predecessor was being stored when storage went.
-        assert begun <= 2 * fleet.running.wide, f"{begun} visits began without a stored predecessor"
+        # The next superstep may begin while the one before it is being stored; this graph does its visits in every second.
+        assert begun <= fleet.running.wide, f"{begun} visits began without a stored predecessor"
     await fleet.arrive()
 
 
@@ -139,7 +139,7 @@ async def test_without_storage_no_run_goes_past_what_is_stored(
 async def test_without_the_api_server_runs_go_on_and_rest_says_to_come_back(
     world: World, outage_seconds: float, breaking: Any
 ) -> None:
-    fleet = await Fleet.ready(world)
+    fleet = await Fleet.ready(world, outage_seconds)
     await fleet.start_one("kubectl")
     await fleet.set_off("kubectl")
     async with breaking(world.access):
@@ -153,6 +153,10 @@ async def test_without_the_api_server_runs_go_on_and_rest_says_to_come_back(
         assert len((await world.marks(fleet.running)).counts) > len(before.counts), "runs go on"
     await _again(world, fleet)
     await fleet.arrive()
+
+
+def _taken(answers: dict[str, int]) -> None:
+    assert set(answers.values()) <= {200, 202}, answers
 
 
 async def _again(world: World, fleet: Fleet) -> None:
