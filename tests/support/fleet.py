@@ -8,7 +8,7 @@ from support.fault_world import Run, Way, World
 
 VISIT: dict[str, Any] = {"wide": 2, "seconds": 0.8}
 # At work when an outage begins and when it ends, however slow the machine is in bringing it about.
-ROUNDS_BESIDES = 15
+ROUNDS_BESIDES = 20
 
 
 @dataclass(frozen=True)

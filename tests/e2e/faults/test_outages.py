@@ -31,13 +31,13 @@ async def test_without_an_operator_pause_and_cancel_act_and_nothing_is_claimed_o
     fleet = await Fleet.ready(world, outage_seconds)
     async with breaking(world.parts.operator):
         until = _in(outage_seconds)
+        before = await world.marks(fleet.running)
         await fleet.start_one("kubectl")
         _taken(await fleet.set_off("rest"))
         await _no_graph_process(world, fleet.cancelling.name)
         await _no_graph_process(world, fleet.pausing.name)
         shown = [await world.rest_status(run) for run in (fleet.cancelling, fleet.pausing)]
         assert shown == ["CANCELLING", "PAUSING"], "only the operator says how it ended"
-        before = await world.marks(fleet.running)
         await _pass(until)
         assert len((await world.marks(fleet.running)).counts) > len(before.counts), "runs go on"
     await fleet.arrive()
@@ -65,11 +65,11 @@ async def test_without_an_api_kubectl_pauses_and_cancels_and_new_attempts_wait(
     fleet = await Fleet.ready(world, outage_seconds)
     async with breaking(world.parts.api):
         until = _in(outage_seconds)
+        before = await world.marks(fleet.running)
         await fleet.start_one("kubectl")
         _taken(await fleet.set_off("kubectl"))
         await world.witness.until_phase(fleet.cancelling.name, "Cancelled", seconds=20)
         await world.nothing_left(fleet.cancelling)
-        before = await world.marks(fleet.running)
         await _pass(until)
         assert len((await world.marks(fleet.running)).counts) > len(before.counts), "runs go on"
         assert not (await world.marks(fleet.starting[0])).hits, "nothing runs without a claim"
