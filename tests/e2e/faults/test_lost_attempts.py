@@ -166,3 +166,19 @@ async def test_a_clock_hours_off_does_not_change_the_order_of_checkpoints(world:
     await world.ends(run, "Succeeded")
 
     assert world.witness.sights[run.name][-1].attempt == 3
+
+
+async def test_an_answer_outlives_the_process_that_was_given_it(world: World) -> None:
+    run = await world.launch("asking", rounds=2, wide=1, seconds=1.0)
+    await world.witness.until_phase(run.name, "AwaitingInput")
+    await world.nothing_left(run)
+    assert await world.rest_status(run) == "INTERRUPTED"
+    body = {"value": "yes"}
+    answer = await world.client.rest.send("POST", f"/workflows/runs/{run.name}/resume", json=body)
+    assert answer.status_code == 202, answer.text
+    await world.until_marks(run, 2)
+
+    signal_all(_chosen(world, run.name, _graph), signal.SIGKILL)
+
+    await world.ends(run, "Succeeded", crashes=1)
+    assert (await world.client.rest.output(run.name))["answer"] == "yes"
