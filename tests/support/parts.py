@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from support.kube_access import DEPLOYMENTS, LEASES, PODS, SERVICES, KubeAccess
-from support.node_processes import ContainerProcess, processes_of, signal_all
+from support.node_processes import ContainerProcess, frozen_processes, processes_of, signal_all
 from support.waiting import eventually
 
 SYSTEM: Final = "graphrun-system"
@@ -103,11 +103,10 @@ async def frozen(part: Part, chosen: list[ContainerProcess] | None = None) -> As
     """Stop its processes where they are: connections stay open and nothing answers. Those `chosen`, or all."""
     held = await part.processes() if chosen is None else chosen
     assert held, f"{part.name} has no process to freeze"
-    signal_all(held, signal.SIGSTOP)
     try:
-        yield
+        with frozen_processes(held):
+            yield
     finally:
-        signal_all(held, signal.SIGCONT)
         await part.until_ready()
 
 
