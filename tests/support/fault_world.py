@@ -177,7 +177,8 @@ class World:
 
     async def pauses(self, run: Run, *, seconds: float = 60) -> None:
         """Wait until it is paused, and check that nothing of it runs and REST says so."""
-        await self.witness.until_phase(run.name, "Paused", seconds=seconds)
+        sight = await self.witness.until_phase(run.name, "Paused", *TERMINAL, seconds=seconds)
+        assert sight.phase == "Paused", self.witness.story(run.name)
         await self.nothing_left(run)
         assert await self.rest_status(run) == "PAUSED"
 

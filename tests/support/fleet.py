@@ -32,7 +32,7 @@ class Fleet:
         rounds = round(outage_seconds / VISIT["seconds"]) + ROUNDS_BESIDES
         running, pausing, cancelling = await asyncio.gather(
             world.launch(rounds=rounds, **VISIT),
-            world.launch(rounds=5, wide=2, seconds=2),
+            world.launch(rounds=8, wide=2, seconds=2),
             world.launch("sleeper"),
         )
         await asyncio.gather(

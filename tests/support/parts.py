@@ -133,8 +133,10 @@ async def _others(part: Part, victims: list[ContainerProcess]) -> bool:
 
 @asynccontextmanager
 async def scaled_away(part: Part) -> AsyncIterator[None]:
-    """No replica at all; only for parts that keep nothing."""
+    """No replica at all, and at once; only for parts that keep nothing."""
+    servers = await part.servers()
     before = await part.scale(0)
+    signal_all(servers, signal.SIGKILL)
     try:
         await eventually(lambda: _is_gone(part), seconds=HEAL_SECONDS, what=f"{part.name} is gone")
         yield
