@@ -82,6 +82,9 @@ def test_the_objects_of_a_small_installation() -> None:
         ("ClusterRole", "graphrun-viewer"),
         ("ClusterRoleBinding", "graphrun-operator"),
         ("ClusterRoleBinding", "graphrun-api"),
+        ("Role", "graphrun-operator"),
+        ("RoleBinding", "graphrun-operator"),
+        ("PodDisruptionBudget", "graphrun-operator"),
     }
 
 
@@ -99,7 +102,7 @@ def test_the_objects_of_a_small_installation() -> None:
         ),
         ({"storage": {"endpoint": "s3:8333"}}, "/storage/endpoint"),
         ({"postgres": {"dsn": "mysql://x"}}, "/postgres/dsn"),
-        ({"operator": {"replicas": 2}}, "/operator/replicas"),
+        ({"operator": {"replicas": 11}}, "/operator/replicas"),
         ({"api": {"logLevel": "chatty"}}, "/api/logLevel"),
         ({"api": {"service": {"port": 0}}}, "/api/service/port"),
         ({"image": {"pullPolicy": "Sometimes"}}, "/image/pullPolicy"),
@@ -236,14 +239,36 @@ def test_probes_ask_the_documented_paths() -> None:
     }
 
 
-def test_one_operator_at_a_time() -> None:
-    assert rendered().one("Deployment", "graphrun-operator")["spec"]["strategy"] == {"type": "Recreate"}
+def test_a_new_operator_stands_by_before_an_old_one_goes() -> None:
+    spec = rendered().one("Deployment", "graphrun-operator")["spec"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    spread = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert {item["whenUnsatisfiable"] for item in spread} == {"ScheduleAnyway"}, "one node must do, too"
+    assert all(item["labelSelector"]["matchLabels"] == spec["selector"]["matchLabels"] for item in spread)
 
 
+@pytest.mark.parametrize("component", ["operator", "api"])
 @pytest.mark.parametrize(("replicas", "budgets"), [(1, 0), (2, 1)])
-def test_a_disruption_budget_comes_with_the_second_replica(replicas: int, budgets: int) -> None:
-    made = rendered({"api": {"replicas": replicas}}).objects
-    assert len([item for item in made if item["kind"] == "PodDisruptionBudget"]) == budgets
+def test_a_disruption_budget_comes_with_the_second_replica(
+    component: str, replicas: int, budgets: int
+) -> None:
+    made = rendered({component: {"replicas": replicas}}).objects
+    names = [item["metadata"]["name"] for item in made if item["kind"] == "PodDisruptionBudget"]
+    assert names.count(f"graphrun-{component}") == budgets
+
+
+def test_the_operator_may_touch_its_own_lease_alone() -> None:
+    made = rendered(release="blue")
+    (container,) = made.one("Deployment", "blue-graphrun-operator")["spec"]["template"]["spec"]["containers"]
+    environ = environment(container)
+    role = made.one("Role", "blue-graphrun-operator")
+    own, creation = role["rules"]
+    assert own["resourceNames"] == [environ["GRAPHRUN_LEASE_NAME"]]
+    assert (own["verbs"], creation["verbs"]) == (["get", "patch"], ["create"])
+    assert {tuple(rule["resources"]) for rule in role["rules"]} == {("leases",)}
+    bound = made.one("RoleBinding", "blue-graphrun-operator")
+    assert (bound["roleRef"]["name"], bound["subjects"][0]["name"]) == (role["metadata"]["name"],) * 2
 
 
 def test_no_role_has_a_wildcard_or_reads_secrets() -> None:

@@ -9,7 +9,7 @@ from graphrun_core.resources import WorkflowRun
 from graphrun_core.revisions import revision_name
 from graphrun_core.times import to_rfc3339
 from graphrun_operator.decide.rules import decide
-from graphrun_operator.model import Observation, Plan
+from graphrun_operator.model import Contender, Line, Observation, Plan
 from graphrun_operator.views import JobView, PodView, Revision, Termination, Trouble, WorkflowView
 
 Json = dict[str, Any]
@@ -50,6 +50,10 @@ class Scene:
         self._pods: dict[int, PodView] = {}
         self._refusal = ""
         self._now = NOW
+        self._limit: int | None = None
+        self._priority = 0
+        self._others: tuple[Contender, ...] = ()
+        self._source_uid = ""
 
     # --- the run
 
@@ -118,6 +122,24 @@ class Scene:
     def knowing(self, revision: Revision) -> Self:
         """That revision exists, too."""
         self._revisions = {**self._revisions, revision.name: revision}
+        return self
+
+    def in_line(self, *others: Contender, limit: int, priority: int = 0) -> Self:
+        """The Workflow has maxConcurrentRuns, and these other runs."""
+        self._limit, self._priority, self._others = limit, priority, others
+        return self
+
+    def from_run(self, name: str, uid: str = "", **start_from: Any) -> Self:
+        """spec.startFrom; the other run exists where a UID is given."""
+        self._spec["startFrom"] = {"run": name, **start_from}
+        self._source_uid = uid
+        return self
+
+    def annotated(self, **annotations: str) -> Self:
+        """metadata.annotations, without their prefix and with _ for -."""
+        self._meta["annotations"] = {
+            f"{names.GROUP}/{key.replace('_', '-')}": value for key, value in annotations.items()
+        }
         return self
 
     # --- Job, pod, runner
@@ -223,7 +245,14 @@ class Scene:
             jobs=tuple(self._jobs.values()),
             pods=tuple(self._pods.values()),
             pod_refusal=self._refusal,
+            line=self._line(run),
+            source_uid=self._source_uid,
         )
+
+    def _line(self, run: WorkflowRun) -> Line | None:
+        if self._limit is None:
+            return None
+        return Line(self._limit, (Contender(run, self._priority, has_job=bool(self._jobs)), *self._others))
 
     def decided(self) -> Plan:
         """What is decided on it."""

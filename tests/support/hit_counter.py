@@ -1,6 +1,6 @@
 """Counts side effects outside the pods that cause them: standard library only, so it runs in any image.
 
-POST /hit/KEY counts; GET /hits answers {KEY: {"count": n, "last": RFC 3339}}.
+POST /hit/KEY?pod=NAME counts; GET /hits?prefix=P answers {KEY: {"count": n, "last": RFC 3339, "pods": {NAME: [first, last]}}}.
 """
 
 import json
@@ -9,6 +9,7 @@ import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 _hits: dict[str, dict[str, Any]] = {}
 _lock = threading.Lock()
@@ -16,15 +17,21 @@ _lock = threading.Lock()
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        key = self.path.removeprefix("/hit/")
+        address = urlsplit(self.path)
+        pod = parse_qs(address.query).get("pod", [""])[0]
+        now = datetime.now(UTC).isoformat()
         with _lock:
-            count = _hits.get(key, {"count": 0})["count"] + 1
-            _hits[key] = {"count": count, "last": datetime.now(UTC).isoformat()}
+            hit = _hits.setdefault(address.path.removeprefix("/hit/"), {"count": 0, "pods": {}})
+            hit["count"] += 1
+            hit["last"] = now
+            hit["pods"][pod] = [hit["pods"].get(pod, [now])[0], now]
+            count = hit["count"]
         self._answer({"count": count})
 
     def do_GET(self) -> None:
+        prefix = parse_qs(urlsplit(self.path).query).get("prefix", [""])[0]
         with _lock:
-            self._answer(_hits)
+            self._answer({key: hit for key, hit in _hits.items() if key.startswith(prefix)})
 
     def _answer(self, body: Any) -> None:
         payload = json.dumps(body).encode()
@@ -38,5 +45,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: /hits tells."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # dozens of pods may come at once
+
+
 if __name__ == "__main__":
-    ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), _Handler).serve_forever()  # noqa: S104 - inside a pod
+    _Server(("0.0.0.0", int(sys.argv[1])), _Handler).serve_forever()  # noqa: S104 - inside a pod

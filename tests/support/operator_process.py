@@ -16,24 +16,28 @@ from graphrun_devcluster.controlplane import ControlPlane
 from graphrun_devcluster.waiting import wait_until
 from support.ports import free_port
 
+# Where its lease is: there on every control plane.
+LEASE_NAMESPACE = "default"
+
 
 class OperatorProcess:
-    """Start it, end it gently, kill it; its log lines are kept for a failing test to show."""
+    """Start it, end it gently, kill it, freeze it; its log lines are kept for a failing test to show."""
 
-    def __init__(self, plane: ControlPlane, log: Path, **settings: str) -> None:
-        self._kubeconfig, self._log = plane.kubeconfig, log
+    def __init__(self, kubeconfig: Path, log: Path, **settings: str) -> None:
+        self._kubeconfig, self._log = kubeconfig, log
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self.health_port = free_port()
         self.metrics_port = free_port()
 
-    def start(self) -> None:
-        """Start, and wait until it watches."""
+    def start(self, *, healthy: bool = True) -> None:
+        """Start, and wait until it watches, as leader or as standby; or, where not `healthy`, do not wait."""
         environ = {
             "PATH": os.environ["PATH"],
             "HOME": "/nonexistent",  # no kubeconfig of this machine's user
             "KUBECONFIG": str(self._kubeconfig),
             "GRAPHRUN_RUNNER_IMAGE": "runner:test",
+            "GRAPHRUN_NAMESPACE": LEASE_NAMESPACE,
             "GRAPHRUN_HEALTH_PORT": str(self.health_port),
             "GRAPHRUN_METRICS_PORT": str(self.metrics_port),
             **self._settings,
@@ -45,7 +49,7 @@ class OperatorProcess:
                 stdout=log,
                 stderr=log,
             )
-        assert wait_until(self.is_healthy, timeout=30), self.logs()
+        assert not healthy or wait_until(self.is_healthy, timeout=30), self.logs()
 
     def is_healthy(self) -> bool:
         """What /healthz says."""
@@ -61,6 +65,42 @@ class OperatorProcess:
             text: bytes = answer.read()
             return text.decode()
 
+    def metric(self, name: str, **labels: str) -> float:
+        """One value of /metrics; 0 where there is none (yet)."""
+        wanted = {f'{key}="{value}"' for key, value in labels.items()}
+        for line in self.metrics().splitlines():
+            series, _, value = line.rpartition(" ")
+            found, _, rest = series.partition("{")
+            if found == name and wanted <= set(rest.rstrip("}").split(",")):
+                return float(value)
+        return 0.0
+
+    def leads(self) -> bool:
+        """Whether it is the one that works, by its own metrics."""
+        try:
+            return self.metric("graphrun_operator_leader") == 1
+        except OSError:
+            return False
+
+    def freeze(self) -> None:
+        """Stop it where it stands."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def exit_code(self, seconds: float = 30) -> int:
+        """Wait until it has ended by itself."""
+        assert self._process is not None
+        code = self._process.wait(timeout=seconds)
+        self._process = None
+        return code
+
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """End it without warning."""
         self._end(signal.SIGKILL)
@@ -70,6 +110,10 @@ class OperatorProcess:
         began = time.monotonic()
         code = self._end(signal.SIGTERM)
         return code, time.monotonic() - began
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:
@@ -91,7 +135,7 @@ class OperatorProcess:
 @contextmanager
 def operator_process(plane: ControlPlane, log: Path, **settings: str) -> Iterator[OperatorProcess]:
     """A running operator; it is ended whatever the test did to it."""
-    process = OperatorProcess(plane, log, **settings)
+    process = OperatorProcess(plane.kubeconfig, log, **settings)
     try:
         process.start()
         yield process

@@ -49,7 +49,14 @@ def _patched(seen: Observation, patch: Json | None) -> Observation:
         return seen
     manifest = seen.run.to_manifest()
     manifest["status"] = merged(manifest.get("status", {}), patch)
-    return replace(seen, run=WorkflowRun.parse(manifest))
+    run = WorkflowRun.parse(manifest)
+    if seen.line is None:
+        return replace(seen, run=run)
+    contenders = [
+        replace(each, run=run) if each.run.metadata.uid == run.metadata.uid else each
+        for each in seen.line.contenders
+    ]
+    return replace(seen, run=run, line=replace(seen.line, contenders=tuple(contenders)))
 
 
 def _written(seen: Observation, write: Write) -> Observation:

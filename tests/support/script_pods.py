@@ -23,7 +23,8 @@ def script_server(name: str, image: str, script: Path, args: list[str]) -> dict[
                 "apiVersion": "v1",
                 "kind": "Service",
                 "metadata": {"name": name},
-                "spec": {"selector": labels, "ports": [{"port": PORT}]},
+                # Reachable as long as it runs: on a busy machine a readiness probe fails now and then.
+                "spec": {"selector": labels, "ports": [{"port": PORT}], "publishNotReadyAddresses": True},
             },
             {
                 "apiVersion": "v1",

@@ -6,7 +6,7 @@ what they wrote; an end, and PAUSED, show only once `status` proves them.
 
 from typing import Final
 
-from graphrun_core import phases, protocol
+from graphrun_core import phases, protocol, reasons
 from graphrun_core.resources import WorkflowRun
 
 PENDING: Final = "PENDING"
@@ -32,8 +32,8 @@ def status_of(run: WorkflowRun) -> str:
         return phases.REST_STATUS[phase]
     if wanted == phases.STATE_CANCELLED or run.is_deleting:
         return CANCELLING
-    if phase == phases.AWAITING_INPUT:
-        return RUNNING if _is_resumed(run) else INTERRUPTED
+    if _is_held(run) or (phase == phases.AWAITING_INPUT and not _is_resumed(run)):
+        return phases.REST_STATUS[phase]
     if wanted == phases.STATE_PAUSED:
         return PAUSED if phase == phases.PAUSED else PAUSING
     if phase in _NOT_STARTED and wanted == phases.STATE_PENDING:
@@ -51,6 +51,14 @@ def reported_result(run: WorkflowRun) -> str:
     """The outcome reported for the current attempt; empty where there is none."""
     outcome = run.status.runner.outcome
     return outcome.result if outcome is not None and run.status.runner.attempt == run.attempt else ""
+
+
+def _is_held(run: WorkflowRun) -> bool:
+    """Whether it stands, though it is wanted to run: the last resume led nowhere, or its Job is suspended from outside."""
+    reason = run.status.reason
+    if run.status.phase not in (phases.PAUSED, phases.AWAITING_INPUT):
+        return False
+    return reason == "RevisionNotFound" or (reason in reasons.HELD and not _is_resumed(run))
 
 
 def _is_resumed(run: WorkflowRun) -> bool:

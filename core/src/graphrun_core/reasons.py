@@ -53,6 +53,9 @@ REASONS: Final[dict[str, str]] = {
     "TotalTimeout": "The run took longer than timeouts.totalSeconds.",
 }
 
+# Paused though spec.state is Running: a new resume, or what the message names, takes the run further.
+HELD: Final = frozenset({"JobSuspended", "IncompatibleRevision", "CheckpointNotFound"})
+
 # --- condition types, each with one writer: the operator
 CONDITION_ACCEPTED: Final = "Accepted"
 CONDITION_RUNNING: Final = "Running"

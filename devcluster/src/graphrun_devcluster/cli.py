@@ -14,7 +14,7 @@ from graphrun_devcluster.components.catalog import ALL_COMPONENTS, BUILT_AHEAD
 from graphrun_devcluster.controlplane import ControlPlane
 from graphrun_devcluster.errors import DevClusterError
 from graphrun_devcluster.progress import Progress
-from graphrun_devcluster.providers.choice import DEFAULT_NAME, choose_cluster
+from graphrun_devcluster.providers.choice import DEFAULT_NAME, choose_cluster, wanted_nodes
 from graphrun_devcluster.providers.provider import Cluster, ServicePort
 
 
@@ -73,6 +73,11 @@ def _add_cluster_commands(commands: "argparse._SubParsersAction[argparse.Argumen
         command = commands.add_parser(name, help=about, description=about)
         _add_cluster_name(command)
         command.set_defaults(run=run)
+    commands.choices["up"].add_argument(
+        "--nodes",
+        type=int,
+        help="how many nodes it is to have; default: $GRAPHRUN_NODES, else as many as it has, else 1",
+    )
     commands.choices["load-image"].add_argument("archive", type=Path, help="an OCI or Docker archive (tar)")
     for argument, kind in (("namespace", str), ("service", str), ("port", int)):
         commands.choices["forward"].add_argument(argument, type=kind)
@@ -80,7 +85,7 @@ def _add_cluster_commands(commands: "argparse._SubParsersAction[argparse.Argumen
 
 def _up(arguments: argparse.Namespace) -> None:
     cluster = _cluster_of(arguments)
-    cluster.up()
+    cluster.up(wanted_nodes() if arguments.nodes is None else arguments.nodes)
     sys.stdout.write(f"export KUBECONFIG={cluster.kubeconfig()}\nexport PATH={handy_folder()}:$PATH\n")
 
 

@@ -45,7 +45,7 @@ class Pki:
 
 @dataclass(frozen=True)
 class StaticUser:
-    """A user with a static token, and the groups it is in."""
+    """A user that the cluster knows from its beginning, and the groups it is in."""
 
     name: str
     groups: tuple[str, ...]
@@ -81,11 +81,36 @@ def ensure_pki(folder: Path, names: Sequence[str], users: Sequence[StaticUser] =
     return Pki(folder)
 
 
-class _Maker:
-    """Calls openssl in one folder."""
+@dataclass(frozen=True)
+class ClientCertificate:
+    """A client's certificate and its key, in PEM."""
 
-    def __init__(self, folder: Path) -> None:
+    certificate: str
+    key: str
+
+
+def ensure_client_certificate(pki: Pki, user: StaticUser) -> ClientCertificate:
+    """Make a client certificate of `user`, signed by the cluster's authority, unless it is there already.
+
+    A running API server takes it at once, which it does not do with a new token.
+    """
+    folder = pki.folder / "clients" / user.name.replace(":", "-")
+    if not folder.is_dir():
+        temporary = folder.with_name(f".{folder.name}.new")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True, mode=0o700)
+        organisations = "".join(f"/O={group}" for group in user.groups)
+        _Maker(temporary, authority=pki.folder).signed("client", f"{organisations}/CN={user.name}")
+        temporary.rename(folder)
+    return ClientCertificate((folder / "client.crt").read_text(), (folder / "client.key").read_text())
+
+
+class _Maker:
+    """Calls openssl in one folder; `authority` is the folder of who signs, when it is another one."""
+
+    def __init__(self, folder: Path, authority: Path | None = None) -> None:
         self._folder = folder
+        self._authority = authority or folder
 
     def _openssl(self, *arguments: str) -> None:
         try:
@@ -117,7 +142,8 @@ class _Maker:
             extensions.append(f"subjectAltName={alternatives}")
         (self._folder / f"{name}.ext").write_text("\n".join(extensions) + "\n")
         self._openssl(
-            *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"),
+            *("x509", "-req", "-in", f"{name}.csr", "-CAcreateserial"),
+            *("-CA", str(self._authority / "ca.crt"), "-CAkey", str(self._authority / "ca.key")),
             *("-days", DAYS, "-extfile", f"{name}.ext", "-out", f"{name}.crt"),
         )
 

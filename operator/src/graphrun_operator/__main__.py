@@ -1,7 +1,8 @@
 """The operator's start: everything is built and wired here, and ends together.
 
-The process ends when Kopf does, when the queue does, or on SIGTERM: passes under way are dropped where they stand,
-and whoever starts next goes on from what the cluster shows.
+Every replica watches and keeps its cache warm; the one that holds the lease works. The process ends when Kopf does,
+when the lease is lost, or on SIGTERM: passes under way are then given a moment, the lease is given back, and whoever
+leads next goes on from what the cluster shows.
 """
 
 import asyncio
@@ -9,8 +10,11 @@ import logging
 import os
 import random
 import signal
+import socket
 import sys
+import uuid
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,16 +26,23 @@ from graphrun_core.settings import read_settings
 from graphrun_operator.apply import Applier
 from graphrun_operator.cache import Cache
 from graphrun_operator.cluster import ApiServer, connect
+from graphrun_operator.echoes import Echoes
+from graphrun_operator.errors import LeadershipLost
 from graphrun_operator.handlers import build_registry, build_settings
 from graphrun_operator.health import judge_health, serve_health
+from graphrun_operator.leadership import Leadership, LeaseTimes
+from graphrun_operator.lines import Lines
 from graphrun_operator.logs import configure_logging
 from graphrun_operator.manifests.job import RunnerDefaults
 from graphrun_operator.metrics import Metrics
 from graphrun_operator.observe import Observer
-from graphrun_operator.queue import KeyedQueue
+from graphrun_operator.own_writes import OwnWrites
+from graphrun_operator.priorities import Priorities
+from graphrun_operator.queue import KeyedQueue, WhileLeading
 from graphrun_operator.reconcile import Reconciler
 from graphrun_operator.resync import Resync
 from graphrun_operator.revisions import RevisionStore
+from graphrun_operator.schema_judge import SchemaJudge
 from graphrun_operator.settings import Settings
 from graphrun_operator.sweep import Sweep
 
@@ -39,44 +50,126 @@ log = logging.getLogger("graphrun_operator")
 
 # Runs worked on at once; a pass is a few requests of some milliseconds.
 _WORKERS: Final = 16
+# What passes under way are given on SIGTERM, in seconds; what is cut then is made good by the next leader.
+_FINISH_SECONDS: Final = 1.5
 
 
 def _clock() -> datetime:
     return datetime.now(UTC)
 
 
-async def serve(settings: Settings, cluster: ApiServer) -> None:
-    """Run until SIGTERM, or until one of the parts ends."""
-    metrics, cache, revisions = Metrics(), Cache(), RevisionStore(cluster)
+@dataclass(frozen=True)
+class _Parts:
+    """What runs side by side."""
+
+    metrics: Metrics
+    echoes: Echoes
+    leadership: Leadership
+    queue: KeyedQueue
+    resync: Resync
+    sweep: Sweep
+    judge: SchemaJudge
+    registry: kopf.OperatorRegistry
+
+
+def _build(settings: Settings, cluster: ApiServer) -> _Parts:
+    metrics, cache, echoes, judge = Metrics(), Cache(), Echoes(), SchemaJudge()
+    leadership = Leadership(
+        cluster,
+        namespace=settings.namespace,
+        name=settings.lease_name,
+        identity=f"{socket.gethostname()}_{uuid.uuid4()}",
+        times=LeaseTimes(settings.lease_seconds, settings.lease_renew_seconds, settings.lease_retry_seconds),
+    )
+    writes = OwnWrites(cluster, leadership, echoes)
+    revisions = RevisionStore(writes)
     defaults = RunnerDefaults(
         settings.runner_image, settings.runner_image_pull_policy, settings.runner_api_url
     )
-    observer = Observer(cluster, cache, revisions, _clock)
-    applier = Applier(cluster, cache, revisions, defaults, metrics)
-    reconciler = Reconciler(observer, applier, metrics)
+    lines = Lines(cache, Priorities(writes))
+    observer = Observer(writes, cache, revisions, lines, _clock)
+    applier = Applier(writes, cache, revisions, defaults, metrics)
+    reconciler = Reconciler(observer, applier, lines, judge, metrics)
     queue = KeyedQueue(reconciler.reconcile, workers=_WORKERS, jitter=random.random)
     metrics.queued.set_function(lambda: len(queue))
-    resync = Resync(cluster, cache, queue, metrics, Sweep(cluster, cache, applier, _clock))
+    metrics.leader.set_function(lambda: leadership.holds)
+    keys = WhileLeading(queue, lambda: leadership.holds)
+    resync = Resync(writes, cache, keys, metrics, echoes)
 
+    def relisted() -> None:
+        metrics.relists.inc()
+        resync.soon()
+
+    return _Parts(
+        metrics=metrics,
+        echoes=echoes,
+        leadership=leadership,
+        queue=queue,
+        resync=resync,
+        sweep=Sweep(writes, cache, applier, _clock),
+        judge=judge,
+        registry=build_registry(cache, lines, keys, echoes, relisted),
+    )
+
+
+async def serve(settings: Settings, cluster: ApiServer) -> bool:
+    """Run until SIGTERM, or until one of the parts ends. Answers whether it was SIGTERM.
+
+    Raises:
+        LeadershipLost: another replica leads, or may do so.
+    """
+    parts = _build(settings, cluster)
     if settings.metrics_port:
-        start_http_server(settings.metrics_port, registry=metrics.registry)
+        start_http_server(settings.metrics_port, registry=parts.metrics.registry)
     health = serve_health(
         settings.health_port,
-        lambda: judge_health(oldest_wait=queue.oldest_wait(), misses=resync.misses),
+        lambda: judge_health(oldest_wait=parts.queue.oldest_wait(), deaf=parts.echoes.deaf()),
     )
     stop = asyncio.Event()
     _stop_on_signals(stop)
     async with health:
-        await _until_one_ends(stop.wait(), _work(cache, queue, resync, stop))
+        try:
+            await _until_one_ends(_finish_when(stop, parts), _work(parts, stop))
+        finally:
+            parts.judge.close()
+    return stop.is_set()
 
 
-async def _work(cache: Cache, queue: KeyedQueue, resync: Resync, stop: asyncio.Event) -> None:
-    """List all, then watch and reconcile until one of the parts ends."""
-    await resync.first()
-    watches = await _watch(cache, queue)
+async def _work(parts: _Parts, stop: asyncio.Event) -> None:
+    """List all, then watch, and reconcile while this replica leads, until one of the parts ends."""
+    await parts.resync.first()
+    watches = await _watch(parts.registry)
     # Kopf has put its own handlers in place: it would end at its leisure, and the queue go on meanwhile.
     _stop_on_signals(stop)
-    await _until_one_ends(queue.run(), resync.forever(), watches)
+
+    async def sweep() -> None:
+        if parts.leadership.holds:
+            await parts.sweep.sweep()
+
+    await _until_one_ends(_lead(parts), parts.resync.forever(sweep), parts.resync.listen(), watches)
+
+
+async def _lead(parts: _Parts) -> None:
+    try:
+        await parts.leadership.acquire()
+        await _until_one_ends(_reconcile(parts), parts.leadership.keep())
+    finally:
+        # Where something else has ended this one: the next leader need not wait for the lease's end, either.
+        await parts.leadership.release()
+
+
+async def _reconcile(parts: _Parts) -> None:
+    # The watches may lag behind the last writes of the former leader. What the cache has already is not read anew.
+    await parts.resync.first()
+    await parts.queue.run()
+
+
+async def _finish_when(stop: asyncio.Event, parts: _Parts) -> None:
+    await stop.wait()
+    log.info("operator stopping")
+    await parts.queue.finish(_FINISH_SECONDS)
+    # Before anything else ends: Kopf cancels every task that it finds in its way when it does.
+    await parts.leadership.release()
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
@@ -84,11 +177,11 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-async def _watch(cache: Cache, queue: KeyedQueue) -> Coroutine[None, None, None]:
+async def _watch(registry: kopf.OperatorRegistry) -> Coroutine[None, None, None]:
     """Start Kopf; what is answered ends when Kopf does."""
     before = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=build_registry(cache, queue), settings=build_settings(), clusterwide=True, standalone=True
+        registry=registry, settings=build_settings(), clusterwide=True, standalone=True
     )
     return kopf.run_tasks(tasks, ignored=before)
 
@@ -117,9 +210,15 @@ async def main() -> int:
     cluster = await connect()
     log.info("operator starting")
     try:
-        await serve(settings, cluster)
+        asked = await serve(settings, cluster)
+    except LeadershipLost as lost:
+        log.error("operator ends: it does not lead any more", extra={"problem": str(lost)})  # noqa: TRY400
+        return 1
     finally:
         await cluster.close()
+    if not asked:
+        log.error("operator ends: its watches did")
+        return 1
     log.info("operator stopped")
     return 0
 

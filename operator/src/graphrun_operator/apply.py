@@ -81,18 +81,38 @@ class Applier:
             )
         return WorkflowRun.parse(answer)
 
-    async def remove_orphans(self, key: RunKey, owner_uid: str = "") -> None:
+    async def remove_orphans(self, key: RunKey) -> bool:
         """Stop what is left of a run that is gone, without waiting for the garbage collector.
 
-        `owner_uid` spares the Jobs of a new run of the same name.
+        Answers whether it is gone: a watch of runs that lags behind those of Jobs and pods is no proof of that.
+
+        Raises:
+            Unreadable: it is there, in a form that this operator does not know.
         """
-        for job in self._cache.jobs.of(key):
-            if job.owner_uid == owner_uid:
-                continue
-            for pod in self._cache.pods.of(key):
-                if pod.job_uid == job.uid and not pod.ended and not pod.deleting:
-                    await self._delete_pod(key.namespace, DeletePod(pod.name, pod.uid, grace=2))
+        jobs, pods = self._cache.jobs.of(key), self._cache.pods.of(key)
+        if not key.name or not (jobs or pods):
+            return True  # what names no run is none of ours
+        if await self._is_there(key):
+            return False
+        for pod in pods:
+            if not pod.ended and not pod.deleting:
+                await self._delete_pod(key.namespace, DeletePod(pod.name, pod.uid, grace=2))
+        for job in jobs:
             await self._delete_job(key.namespace, DeleteJob(job.name, job.uid))
+        return True
+
+    async def _is_there(self, key: RunKey) -> bool:
+        try:
+            found = await self._cluster.get(RUNS, key.namespace, key.name)
+        except NotFound:
+            return False
+        self._cache.runs.put(found)
+        if self._cache.runs.get(ObjectKey(*key)) is None:
+            message = (
+                "the run is there in a form that this operator does not understand; its Jobs are left alone"
+            )
+            raise Unreadable(message)
+        return True
 
     async def remove_revision(self, namespace: str, name: str, uid: str) -> None:
         """Remove a revision that nothing needs any more."""

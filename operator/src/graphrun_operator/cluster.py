@@ -52,6 +52,8 @@ JOBS: Final = Kind("/apis/batch/v1", "jobs")
 PODS: Final = Kind("/api/v1", "pods")
 REVISIONS: Final = Kind("/apis/apps/v1", "controllerrevisions")
 EVENTS: Final = Kind("/api/v1", "events")
+LEASES: Final = Kind("/apis/coordination.k8s.io/v1", "leases")
+PRIORITY_CLASSES: Final = Kind("/apis/scheduling.k8s.io/v1", "priorityclasses")
 
 
 @dataclass(frozen=True)

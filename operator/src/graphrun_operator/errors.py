@@ -33,3 +33,19 @@ class NotFound(OperatorError):
 
 class Refused(OperatorError):
     """The API server will not do this as it was asked: a person must mend something."""
+
+
+class NotLeading(OperatorError):
+    """This replica does not lead, or no longer surely: it may not write."""
+
+
+class LeadershipLost(OperatorError):
+    """Another replica leads, or may do so from now on: this process must end."""
+
+
+class PassTooLong(OperatorError):
+    """A pass over a run lasted too long and was cut: try again later."""
+
+
+class JudgeBusy(OperatorError):
+    """Too many inputs wait to be checked against their schemas: try again later."""

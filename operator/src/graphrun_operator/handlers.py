@@ -3,18 +3,24 @@
 No create, update or delete handlers, daemons, timers, indices, finalizers or annotations: `on.event` alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, Final, Protocol
 
+import aiohttp
 import kopf
 
 from graphrun_core import names
 from graphrun_operator.cache import Cache, ObjectKey, Store, key_of, run_of
+from graphrun_operator.decide.queueing import next_in_line
+from graphrun_operator.echoes import Echoes
+from graphrun_operator.lines import Lines
 from graphrun_operator.model import RunKey
 
 # A watch from which nothing has come for this long, not even a bookmark, is opened anew; in seconds.
 INACTIVITY_SECONDS: Final = 15
 _CONNECT_SECONDS: Final = 5
+_EXIT_SECONDS: Final = 0.1
 
 
 class Keys(Protocol):
@@ -22,6 +28,9 @@ class Keys(Protocol):
 
     def add(self, key: RunKey) -> None:
         """Ask for a pass."""
+
+    def add_later(self, key: RunKey) -> None:
+        """Ask for a pass once nothing else waits."""
 
 
 def build_settings() -> kopf.OperatorSettings:
@@ -34,14 +43,21 @@ def build_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.networking.request_timeout = 30
+    # The handlers only take note: there is nothing of theirs to wait for at the end.
+    settings.queueing.exit_timeout = _EXIT_SECONDS
     return settings
 
 
-def build_registry(cache: Cache, keys: Keys) -> kopf.OperatorRegistry:
-    """The four handlers, in a registry of their own."""
+def build_registry(
+    cache: Cache, lines: Lines, keys: Keys, echoes: Echoes, relisted: Callable[[], None]
+) -> kopf.OperatorRegistry:
+    """The four handlers, in a registry of their own.
+
+    `relisted` is called when a watch had to begin anew with a listing (410 Gone, or the API server was away): of what
+    was deleted meanwhile, Kopf tells nothing.
+    """
     registry = kopf.OperatorRegistry()
-    notes = _Notes(cache, keys)
-    kopf.on.login(registry=registry)(_login)
+    notes = _Notes(cache, lines, keys, echoes)
     watched = {
         (names.GROUP, names.VERSION, names.WORKFLOW_RUNS): notes.run,
         (names.GROUP, names.VERSION, names.WORKFLOWS): notes.workflow,
@@ -50,45 +66,94 @@ def build_registry(cache: Cache, keys: Keys) -> kopf.OperatorRegistry:
     }
     for resource, handler in watched.items():
         kopf.on.event(*resource, registry=registry)(handler)
+    trace = _trace_listings({plural for _, _, plural in watched}, relisted)
+    kopf.on.login(registry=registry)(_login_with(trace))
     return registry
 
 
-def _login(settings: kopf.OperatorSettings, **_: object) -> kopf.ConnectionInfo | None:
-    """By KUBECONFIG where it is set, else by the pod's ServiceAccount: as cluster.connect does."""
-    return kopf.login_with_kubeconfig(settings=settings) or kopf.login_with_service_account(settings=settings)
+def _login_with(trace: aiohttp.TraceConfig) -> Callable[..., Awaitable[kopf.AiohttpSession | None]]:
+    async def login(settings: kopf.OperatorSettings, **_: object) -> kopf.AiohttpSession | None:
+        """By KUBECONFIG where it is set, else by the pod's ServiceAccount: as cluster.connect does."""
+        found = kopf.login_with_kubeconfig(settings=settings) or kopf.login_with_service_account(
+            settings=settings
+        )
+        if found is None:
+            return None
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
+            headers=found.as_http_headers(),
+            proxy=found.proxy_url,
+            trace_configs=[trace],
+        )
+        return kopf.AiohttpSession(
+            server=found.server, default_namespace=found.default_namespace, aiohttp_session=session
+        )
+
+    return login
+
+
+def _trace_listings(plurals: set[str], relisted: Callable[[], None]) -> aiohttp.TraceConfig:
+    """Tell of every listing of a watched kind but the first, once it has been answered."""
+    listed: set[str] = set()
+
+    async def note(
+        _: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestEndParams
+    ) -> None:
+        plural = request.url.path.rpartition("/")[2]
+        # Neither a watch nor a further page of the same listing.
+        if plural not in plurals or request.url.query.keys() & {"watch", "continue"}:
+            return
+        if plural in listed:
+            relisted()
+        listed.add(plural)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(note)
+    return trace
 
 
 class _Notes:
     """Takes note of events, in the cache. An event is {type, object}; Kopf's own, richer arguments are not used."""
 
-    def __init__(self, cache: Cache, keys: Keys) -> None:
-        self._cache, self._keys = cache, keys
+    def __init__(self, cache: Cache, lines: Lines, keys: Keys, echoes: Echoes) -> None:
+        self._cache, self._lines, self._keys, self._echoes = cache, lines, keys, echoes
 
     async def run(self, event: Mapping[str, Any], **_: object) -> None:
-        if _take(self._cache.runs, event):
-            self._keys.add(RunKey(*key_of(event["object"])))
+        key = key_of(event["object"])
+        if self._take(names.WORKFLOW_RUNS, self._cache.runs, event):
+            self._keys.add(RunKey(*key))
+        # Even where it is no news: the operator's own writes are in the cache before the watch tells of them.
+        workflow = ((event["object"].get("spec") or {}).get("workflowRef") or {}).get("name", "")
+        self._call_up(ObjectKey(key.namespace, workflow))
 
     async def workflow(self, event: Mapping[str, Any], **_: object) -> None:
-        if not _take(self._cache.workflows, event):
+        if not self._take(names.WORKFLOWS, self._cache.workflows, event):
             return
         for key in self._cache.runs_of(key_of(event["object"])):
             run = self._cache.runs.get(ObjectKey(*key))
             # A run that is pinned to a revision does not care any more.
             if run and not run.status.revision and not run.is_finished:
                 self._keys.add(key)
+        self._call_up(key_of(event["object"]))
+
+    def _call_up(self, workflow: ObjectKey) -> None:
+        """Where runs stand in line, something that happened to one may have made room for another."""
+        line = self._lines.line_of(workflow)
+        for run in next_in_line(line) if line else ():
+            self._keys.add(RunKey(run.metadata.namespace, run.metadata.name))
 
     async def job(self, event: Mapping[str, Any], **_: object) -> None:
-        if _take(self._cache.jobs, event):
+        if self._take("jobs", self._cache.jobs, event):
             self._keys.add(run_of(event["object"]))
 
     async def pod(self, event: Mapping[str, Any], **_: object) -> None:
-        if _take(self._cache.pods, event):
+        if self._take("pods", self._cache.pods, event):
             self._keys.add(run_of(event["object"]))
 
-
-def _take(store: Store[Any], event: Mapping[str, Any]) -> bool:
-    """Note the object, or its end; whether that is news."""
-    if event["type"] == "DELETED":
-        store.bury(event["object"])
-        return True
-    return store.put(event["object"])
+    def _take(self, plural: str, store: Store[Any], event: Mapping[str, Any]) -> bool:
+        """Note the object, or its end; whether that is news."""
+        self._echoes.hear(plural, event["object"]["metadata"].get("resourceVersion", ""))
+        if event["type"] == "DELETED":
+            store.bury(event["object"])
+            return True
+        return store.put(event["object"])

@@ -45,3 +45,19 @@ class Metrics:
             "Changes that only a full listing told: a watch had missed them.",
             registry=self.registry,
         )
+        self.leader = Gauge(
+            "graphrun_operator_leader",
+            "1 where this replica leads and writes, 0 where it stands by.",
+            registry=self.registry,
+        )
+        self.relists = Counter(
+            "graphrun_operator_relists",
+            "Watches that had to begin anew with a listing.",
+            registry=self.registry,
+        )
+        self.unheard = Counter(
+            "graphrun_operator_unheard_writes",
+            "Own writes that a watch did not tell of in time, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )

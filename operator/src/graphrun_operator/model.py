@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from graphrun_core.resources import WorkflowRun
+from graphrun_operator.input_schema import Verdict
 from graphrun_operator.views import JobView, PodView, Revision, WorkflowView
 
 Json = dict[str, Any]
@@ -19,12 +20,35 @@ class RunKey(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Contender:
+    """A run of a Workflow that limits its concurrent runs.
+
+    `has_job` while the Job of its attempt may run, `taking` while it is being written down that it is its turn.
+    """
+
+    run: WorkflowRun
+    priority: int = 0
+    has_job: bool = False
+    taking: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """The unfinished runs of a Workflow, of which `limit` (maxConcurrentRuns) may be at work at once."""
+
+    limit: int
+    contenders: tuple[Contender, ...]
+
+
+@dataclass(frozen=True)
 class Observation:
     """One run and all that belongs to it, at one moment.
 
     A pod that is missing here has been looked for at the API server, not only in a cache, where the run shows that
     one held the current attempt. `revisions` holds those that the run names and that exist, and the Workflow's
-    present one where it is known. `pod_refusal` is why the Job controller cannot create the attempt's pod.
+    present one where it is known. `pod_refusal` is why the Job controller cannot create the attempt's pod. `line` is
+    there where the Workflow limits its concurrent runs. `source_uid` is the UID of the run that spec.startFrom names,
+    where that exists. `input_verdict` says whether its input fits the Workflow's schema, where that was asked.
     """
 
     now: datetime
@@ -34,6 +58,9 @@ class Observation:
     jobs: tuple[JobView, ...] = ()
     pods: tuple[PodView, ...] = ()
     pod_refusal: str = ""
+    line: Line | None = None
+    source_uid: str = ""
+    input_verdict: Verdict | None = None
 
 
 # --- what apply can do

@@ -8,7 +8,9 @@ from graphrun_core import names
 from graphrun_core.resources import WorkflowRun
 from graphrun_core.revisions import revision_name
 from graphrun_operator.cache import Cache, ObjectKey
-from graphrun_operator.cluster import EVENTS, PODS, Cluster
+from graphrun_operator.cluster import EVENTS, PODS, RUNS, Cluster
+from graphrun_operator.errors import NotFound
+from graphrun_operator.lines import Lines
 from graphrun_operator.model import Observation, RunKey
 from graphrun_operator.revisions import RevisionStore
 from graphrun_operator.views import JobView, PodView, Revision, WorkflowView, parse_pod
@@ -21,9 +23,15 @@ class Observer:
     """Builds observations."""
 
     def __init__(
-        self, cluster: Cluster, cache: Cache, revisions: RevisionStore, clock: Callable[[], datetime]
+        self,
+        cluster: Cluster,
+        cache: Cache,
+        revisions: RevisionStore,
+        lines: Lines,
+        clock: Callable[[], datetime],
     ) -> None:
-        self._cluster, self._cache, self._revisions, self._clock = cluster, cache, revisions, clock
+        self._cluster, self._cache, self._revisions = cluster, cache, revisions
+        self._lines, self._clock = lines, clock
 
     async def observe(self, key: RunKey) -> Observation | None:
         """What is there of the run; None: the run is not.
@@ -40,17 +48,39 @@ class Observer:
         )
         if _absence_matters(run, job, pods):
             pods = await self._pods_now(key)
-        workflow = self._cache.workflows.get(ObjectKey(key.namespace, run.spec.workflow_ref.name))
+        workflow_key = ObjectKey(key.namespace, run.spec.workflow_ref.name)
+        workflow = self._cache.workflows.get(workflow_key)
         now = self._clock()
+        revisions = await self._revisions_of(run, job, workflow)
+        refusal = await self._pod_refusal(key, job) if _pod_overdue(run, job, pods, now) else ""
+        source_uid = await self._source_uid(run)
+        await self._lines.prepare(run, workflow)
+        # Nothing is awaited from here to the decision: two runs must not be given the same turn.
         return Observation(
             now=now,
             run=run,
             workflow=workflow,
-            revisions=await self._revisions_of(run, job, workflow),
+            revisions=revisions,
             jobs=jobs,
             pods=pods,
-            pod_refusal=await self._pod_refusal(key, job) if _pod_overdue(run, job, pods, now) else "",
+            pod_refusal=refusal,
+            line=self._lines.line_of(workflow_key),
+            source_uid=source_uid,
         )
+
+    async def _source_uid(self, run: WorkflowRun) -> str:
+        """The UID of the run that this one begins from, as long as that has not been written down."""
+        name, namespace = run.spec.start_from.run, run.metadata.namespace
+        if not name or run.status.start_from_uid or run.is_finished:
+            return ""
+        known = self._cache.runs.get(ObjectKey(namespace, name))
+        if known:
+            return known.metadata.uid
+        try:
+            found = await self._cluster.get(RUNS, namespace, name)
+        except NotFound:
+            return ""
+        return str(found["metadata"]["uid"])
 
     async def _pods_now(self, key: RunKey) -> tuple[PodView, ...]:
         selector = f"{names.RUNNER_SELECTOR},{names.LABEL_RUN}={key.name}"

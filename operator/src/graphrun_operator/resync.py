@@ -1,32 +1,37 @@
-"""The full look: at the start, before anything is decided, and every five minutes after, for what watches missed."""
+"""The full look: at the start, before anything is decided; every five minutes after; and when a watch is in doubt."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from graphrun_core import names
-from graphrun_operator.cache import Cache, Store
+from graphrun_operator.cache import Cache, ObjectKey, Store
 from graphrun_operator.cluster import JOBS, PODS, RUNS, WORKFLOWS, Cluster, Kind
+from graphrun_operator.echoes import Echoes
 from graphrun_operator.errors import OperatorError
 from graphrun_operator.handlers import Keys
 from graphrun_operator.metrics import Metrics
 from graphrun_operator.model import RunKey
-from graphrun_operator.sweep import Sweep
 
 log = logging.getLogger(__name__)
 
 PERIOD: Final = 300.0
-_RETRY: Final = 5.0
+# Between two looks, however often they are asked for.
+LEAST: Final = 10.0
+_LISTEN: Final = 2.0
+_RETRY: Final = 2.0
+# Older than every version of an object.
+_ANYTHING: Final = "1"
 
 
 class Resync:
     """Lists everything into the cache and asks for a pass over every run."""
 
-    def __init__(self, cluster: Cluster, cache: Cache, keys: Keys, metrics: Metrics, sweep: Sweep) -> None:
+    def __init__(self, cluster: Cluster, cache: Cache, keys: Keys, metrics: Metrics, echoes: Echoes) -> None:
         self._cluster, self._cache, self._keys, self._metrics = cluster, cache, keys, metrics
-        self._sweep = sweep
-        # How many looks in a row have found changes that no watch had told.
-        self.misses = 0
+        self._echoes = echoes
+        self._asked = asyncio.Event()
 
     async def first(self) -> None:
         """Fill the cache; until then nothing may be decided, since absence would look like loss."""
@@ -39,20 +44,52 @@ class Resync:
                 await asyncio.sleep(_RETRY)
         log.info("listed", extra={"runs": len(self._cache.runs), "jobs": len(self._cache.jobs)})
 
-    async def forever(self) -> None:
-        """Look again, every PERIOD."""
+    def soon(self) -> None:
+        """Ask for a look before its time: a watch may have missed something."""
+        self._asked.set()
+
+    async def forever(self, then: Callable[[], Awaitable[None]]) -> None:
+        """Look again, every PERIOD or when asked to, and do what comes `then`."""
         while True:
-            await asyncio.sleep(PERIOD)
+            await self._next_time()
             try:
                 missed = await self._look()
-                await self._sweep.sweep()
+                await then()
             except OperatorError as error:
                 log.warning("listing failed, will be repeated", extra={"problem": str(error)})
+                self._asked.set()
                 continue
-            self.misses = self.misses + 1 if missed else 0
             if missed:
                 self._metrics.missed.inc(len(missed))
-                log.warning("a watch had missed changes", extra={"runs": len(missed)})
+                log.info("a look found changes before the watches told them", extra={"runs": len(missed)})
+
+    async def listen(self) -> None:
+        """Look as soon as a watch does not tell what it should."""
+        while True:
+            await asyncio.sleep(_LISTEN)
+            for plural in self._echoes.overdue():
+                self._metrics.unheard.labels(plural).inc()
+                log.warning("a watch is silent on changes that were made", extra={"kind": plural})
+                self.soon()
+
+    def wake_all(self) -> None:
+        """Ask for a pass over every run; those that are over come last, since they hardly need one."""
+        for key in self._cache.all_keys():
+            run = self._cache.runs.get(ObjectKey(*key))
+            if run is not None and run.is_finished:
+                self._keys.add_later(key)
+            else:
+                self._keys.add(key)
+
+    async def _next_time(self) -> None:
+        await asyncio.sleep(LEAST)
+        try:
+            async with asyncio.timeout(PERIOD - LEAST):
+                await self._asked.wait()
+        except TimeoutError:
+            return  # it was not asked for: it is due
+        finally:
+            self._asked.clear()
 
     async def _look(self) -> set[RunKey]:
         """List the four kinds; answers the groups that were not as the watches had told."""
@@ -67,7 +104,10 @@ class Resync:
             store.begin_listing()
             query = {"labelSelector": selector} if selector else {}
             listing = await self._cluster.list(kind, **query)
-            missed |= store.replace(listing.items, listing.version)
-        for key in self._cache.all_keys():
-            self._keys.add(key)
+            found = store.replace(listing.items, listing.version)
+            if found:
+                # A listing may be ahead of the watch, but only by a moment: it must tell something of this kind soon.
+                self._echoes.expect(kind.plural, _ANYTHING)
+            missed |= found
+        self.wake_all()
         return missed

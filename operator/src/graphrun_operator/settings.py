@@ -1,8 +1,8 @@
 """The operator's settings, read once from the environment."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
@@ -19,8 +19,29 @@ class Settings(BaseModel):
         default="http://graphrun-runner-api.graphrun-system.svc:8081",
         description="where runners reach the API's runner port, as seen from their pods",
     )
+    lease_name: str = Field(
+        default="graphrun-operator", description="the Lease, in that namespace, whose holder leads"
+    )
+    lease_seconds: int = Field(
+        default=15,
+        ge=1,
+        description="a lease that was not renewed for so long may be taken by another replica",
+    )
+    lease_renew_seconds: float = Field(
+        default=10,
+        gt=0,
+        description="a leader that could not renew within this time ends; less than lease_seconds",
+    )
+    lease_retry_seconds: float = Field(default=2, gt=0, description="how often the lease is renewed")
     metrics_port: int = Field(default=9090, ge=0, le=65535, description="Prometheus metrics; 0: none")
     health_port: int = Field(default=8082, ge=0, le=65535, description="GET /healthz; 0: none")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level logged"
     )
+
+    @model_validator(mode="after")
+    def _lease_times_fit(self) -> Self:
+        if not self.lease_retry_seconds < self.lease_renew_seconds < self.lease_seconds:
+            message = "lease_retry_seconds < lease_renew_seconds < lease_seconds must hold"
+            raise ValueError(message)
+        return self

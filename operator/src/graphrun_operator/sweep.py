@@ -40,6 +40,9 @@ class Sweep:
             stored, needed=set(self._needed()), workflows=set(self._cache.workflows), now=self._clock()
         )
         for revision in going:
+            # Asked again: while the others were being removed, a run may have come that needs this one.
+            if (revision.namespace, revision.name) in set(self._needed()):
+                continue
             await self._applier.remove_revision(revision.namespace, revision.name, revision.uid)
 
     def _needed(self) -> Iterator[ObjectKey]:

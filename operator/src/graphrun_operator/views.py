@@ -18,6 +18,16 @@ class WorkflowView:
     name: str
     spec: Json
 
+    @property
+    def max_concurrent_runs(self) -> int | None:
+        """How many of its runs may be at work at once; None: no limit."""
+        return self.spec.get("maxConcurrentRuns")
+
+    @property
+    def priority_class_name(self) -> str:
+        """What runs without a priority class of their own have."""
+        return str((self.spec.get("defaults") or {}).get("priorityClassName") or "")
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -30,7 +40,11 @@ class Revision:
 
 @dataclass(frozen=True)
 class JobView:
-    """The Job of one attempt. `finished_at` is set once the Job controller has closed it."""
+    """The Job of one attempt.
+
+    `started` is when it was last let go (created, or unsuspended), once the Job controller has seen it. `finished_at`
+    is set once the Job controller has closed it.
+    """
 
     name: str
     uid: str
@@ -41,6 +55,7 @@ class JobView:
     suspended: bool = False
     deleting: bool = False
     finished_at: datetime | None = None
+    started: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -161,9 +176,10 @@ def parse_job(manifest: Json) -> JobView:
     if meta.created is None:
         message = f"Job {meta.name}: metadata.creationTimestamp is missing"
         raise ValueError(message)
+    status = manifest.get("status") or {}
     ends = [
         _time(condition.get("lastTransitionTime"))
-        for condition in (manifest.get("status") or {}).get("conditions", ())
+        for condition in status.get("conditions", ())
         if condition["type"] in ("Complete", "Failed") and condition["status"] == "True"
     ]
     return JobView(
@@ -176,6 +192,7 @@ def parse_job(manifest: Json) -> JobView:
         suspended=bool((manifest.get("spec") or {}).get("suspend")),
         deleting=meta.deletion is not None,
         finished_at=ends[0] if ends else None,
+        started=_time(status.get("startTime")),
     )
 
 

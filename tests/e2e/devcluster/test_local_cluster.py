@@ -226,10 +226,10 @@ def test_down_leaves_nothing_even_after_an_up_was_killed(cluster: LocalCluster) 
 
     cluster.up()
     assert all(part.healthy for part in cluster.status())
-    seen = {record.identity for record in LEDGER.records()} | set(stray_processes(LAYOUT))
+    seen = {record.identity for record in LEDGER.records()} | set(stray_processes(LAYOUT.nodes()))
     cluster.down()
 
-    assert not stray_processes(LAYOUT)
+    assert not stray_processes(LAYOUT.nodes())
     assert not any(map(is_alive, seen))
     assert not mounts_below([LAYOUT.state, LAYOUT.data])
     assert not stray_files(LAYOUT)

@@ -5,25 +5,38 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from graphrun_core import names
 from graphrun_devcluster.controlplane import ControlPlane
 from graphrun_operator.apply import Applier
 from graphrun_operator.cache import Cache, ObjectKey
 from graphrun_operator.cluster import ApiServer, connect
+from graphrun_operator.echoes import Echoes
 from graphrun_operator.errors import Conflict
+from graphrun_operator.lines import Lines
 from graphrun_operator.manifests.job import RunnerDefaults
 from graphrun_operator.metrics import Metrics
 from graphrun_operator.model import CreateRevision, Plan, RunKey
 from graphrun_operator.observe import Observer
+from graphrun_operator.priorities import Priorities
 from graphrun_operator.resync import Resync
 from graphrun_operator.revisions import RevisionStore
 from graphrun_operator.sweep import Sweep
 from graphrun_operator.views import Revision
-from support.nodeless import Nodeless
+from support.nodeless import Json, Nodeless
 from support.waiting import eventually
+
+RESTRICTED: Json = {
+    "allowPrivilegeEscalation": False,
+    "runAsNonRoot": True,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 
 
 class Keys(set[RunKey]):
     """Keys that were asked for."""
+
+    add_later = set.add
 
 
 class Parts:
@@ -35,9 +48,10 @@ class Parts:
         self.now = datetime.now(UTC)
         defaults = RunnerDefaults("runner:test", "IfNotPresent", "http://api")
         self.applier = Applier(server, self.cache, self.revisions, defaults, self.metrics)
-        self.observer = Observer(server, self.cache, self.revisions, lambda: self.now)
+        lines = Lines(self.cache, Priorities(server))
+        self.observer = Observer(server, self.cache, self.revisions, lines, lambda: self.now)
         self.sweep = Sweep(server, self.cache, self.applier, lambda: self.now)
-        self.resync = Resync(server, self.cache, self.keys, self.metrics, self.sweep)
+        self.resync = Resync(server, self.cache, self.keys, self.metrics, Echoes())
 
 
 @pytest.fixture
@@ -92,6 +106,42 @@ async def test_a_full_look_finds_everything_and_tells_what_was_missed(
     await cluster.call("DELETE", cluster.url("workflowruns", "run"))
     await parts.resync.first()
     assert parts.cache.runs.get(ObjectKey(*key)) is None
+
+
+@pytest.mark.usefixtures("operator")
+async def test_a_run_that_the_watch_has_not_told_of_is_not_taken_for_gone(
+    cluster: Nodeless, parts: Parts
+) -> None:
+    """At a take-over the watch of runs may lag behind that of Jobs: theirs are no orphans."""
+    await cluster.create_workflow()
+    await cluster.create_run()
+    pod = await cluster.started("run")
+    for job in await cluster.listed("jobs"):
+        parts.cache.jobs.put(job)
+    parts.cache.pods.put(pod)
+    key = RunKey(cluster.namespace, "run")
+    assert await parts.applier.remove_orphans(key) is False
+    assert parts.cache.runs.get(ObjectKey(*key)) is not None, "it is known now"
+    [job] = await cluster.listed("jobs")
+    assert "deletionTimestamp" not in job["metadata"]
+
+
+async def test_pods_and_jobs_of_a_run_that_is_gone_are_removed(cluster: Nodeless, parts: Parts) -> None:
+    """Even where nothing owns them any more, so that the garbage collector leaves them be."""
+    selector = dict(item.split("=") for item in names.RUNNER_SELECTOR.split(","))
+    labels = selector | {names.LABEL_RUN: "nobody", names.LABEL_ATTEMPT: "1"}
+    container = {"name": "runner", "image": "i", "securityContext": RESTRICTED}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "left", "labels": labels},
+        "spec": {"containers": [container]},
+    }
+    await cluster.call("POST", cluster.url("pods"), pod)
+    await parts.resync.first()
+    assert RunKey(cluster.namespace, "nobody") in parts.keys
+    assert await parts.applier.remove_orphans(RunKey(cluster.namespace, "nobody")) is True
+    assert await cluster.listed("pods") == []
 
 
 async def test_revisions_that_nothing_needs_are_swept_away(cluster: Nodeless, parts: Parts) -> None:

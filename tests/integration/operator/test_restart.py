@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from graphrun_devcluster.controlplane import ControlPlane
+from graphrun_devcluster.waiting import wait_until
 from support.controlplane import apply_crds, fresh_namespace
 from support.nodeless import Json, Nodeless, nodeless
 from support.operator_process import OperatorProcess, operator_process
@@ -41,6 +42,7 @@ async def _life_with_a_death(cluster: Nodeless, operator: OperatorProcess) -> No
     await cluster.ask("cancelled", state="Cancelled")
     await cluster.call("DELETE", cluster.url("workflowruns", "done"))
     await cluster.create_run("new")
+    await cluster.free_lease()
     operator.start()
     await cluster.phase("paused", "Paused")
     await cluster.started("lost", 2)
@@ -51,7 +53,12 @@ async def _life_with_a_death(cluster: Nodeless, operator: OperatorProcess) -> No
 
 
 async def test_two_operators_at_once_do_no_harm(alone: ControlPlane, tmp_path: Path) -> None:
-    with operator_process(alone, tmp_path / "one"), operator_process(alone, tmp_path / "two"):
+    leases = [{"GRAPHRUN_LEASE_NAME": name} for name in ("one", "two")]  # so that both lead
+    with (
+        operator_process(alone, tmp_path / "one", **leases[0]) as one,
+        operator_process(alone, tmp_path / "two", **leases[1]) as two,
+    ):
+        assert wait_until(lambda: one.leads() and two.leads(), timeout=10)
         async with nodeless(alone, fresh_namespace(alone)) as cluster:
             await cluster.create_workflow()
             for number in range(5):

@@ -94,6 +94,22 @@ def test_an_awaiting_run_with_a_new_resume_counts_as_running() -> None:
     assert status_of(answered) == "INTERRUPTED"
 
 
+@pytest.mark.parametrize(
+    ("phase", "status"), [("Paused", "PAUSED"), ("AwaitingInput", "INTERRUPTED"), ("Queued", "RUNNING")]
+)
+@pytest.mark.parametrize("reason", ["RevisionNotFound", "IncompatibleRevision", "JobSuspended"])
+def test_a_run_that_is_held_shows_where_it_stands(phase: str, status: str, reason: str) -> None:
+    held = run("Running", phase, wanted_resume="a", resume={"id": "a", "attempt": 2}, reason=reason)
+
+    assert status_of(held) == status
+
+
+def test_a_held_run_that_is_resumed_anew_counts_as_running() -> None:
+    resumed = run("Running", "Paused", wanted_resume="b", resume={"id": "a"}, reason="IncompatibleRevision")
+
+    assert status_of(resumed) == "RUNNING"
+
+
 def test_a_run_on_its_way_out_is_being_cancelled() -> None:
     leaving = WorkflowRun.parse({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
 

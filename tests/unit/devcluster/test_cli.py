@@ -8,7 +8,7 @@ from graphrun_devcluster.cli import build_parser, main
 @pytest.mark.parametrize(
     "argv",
     [
-        ["up", "--name", "x"],
+        ["up", "--name", "x", "--nodes", "2"],
         ["down"],
         ["status"],
         ["components", "etcd"],

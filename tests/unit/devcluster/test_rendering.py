@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from graphrun_devcluster.providers.kind import render_kind
 from graphrun_devcluster.rendering.control_plane import (
     ControlPlaneSettings,
     Ports,
@@ -17,10 +18,12 @@ from graphrun_devcluster.rendering.control_plane import (
     etcd_argv,
     render_audit_policy,
 )
-from graphrun_devcluster.rendering.kubeconfig import render_kubeconfig
+from graphrun_devcluster.rendering.kubeconfig import render_certificate_kubeconfig, render_kubeconfig
 from graphrun_devcluster.rendering.node import (
     NodeSettings,
     dns_manifests,
+    kube_proxy_argv,
+    kubelet_argv,
     render_cni,
     render_containerd,
     render_corefile,
@@ -29,6 +32,9 @@ from graphrun_devcluster.rendering.node import (
 
 PLANE = ControlPlaneSettings("127.0.0.1", Ports(apiserver=4443), Path("/d"), Path("/pki"), Path("/kc"))
 NODE = NodeSettings(
+    name="node1",
+    address="10.77.1.2",
+    pod_range="10.245.0.0/16",
     state=Path("/run/x"),
     data=Path("/var/x"),
     pki=Path("/pki"),
@@ -81,6 +87,31 @@ def test_a_kubeconfig_needs_no_other_file() -> None:
     assert base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]) == b"PEM"
     assert config["users"][0]["user"] == {"token": "token"}
     assert config["current-context"] == config["contexts"][0]["name"]
+
+
+def test_a_kubeconfig_of_a_client_certificate_holds_certificate_and_key() -> None:
+    config = yaml.safe_load(render_certificate_kubeconfig("https://h:1", "PEM", "CERT", "KEY"))
+    user = config["users"][0]["user"]
+
+    assert base64.b64decode(user["client-certificate-data"]) == b"CERT"
+    assert base64.b64decode(user["client-key-data"]) == b"KEY"
+    assert "token" not in user
+
+
+def test_the_nodes_programs_are_told_its_name_and_address() -> None:
+    kubelet = kubelet_argv(Path("/b"), NODE, Path("/kc"))
+    proxy = kube_proxy_argv(Path("/b"), NODE, Path("/kc"))
+
+    assert {"--hostname-override=node1", "--node-ip=10.77.1.2"} <= set(kubelet)
+    assert {"--hostname-override=node1", "--cluster-cidr=10.244.0.0/14"} <= set(proxy)
+    assert json.loads(render_cni(NODE))["plugins"][0]["ipam"]["ranges"] == [[{"subnet": "10.245.0.0/16"}]]
+
+
+def test_a_kind_cluster_of_more_nodes_runs_pods_on_all_of_them() -> None:
+    config = yaml.safe_load(render_kind(3))
+
+    assert [node["role"] for node in config["nodes"]] == ["control-plane", "worker", "worker"]
+    assert yaml.safe_load(config["kubeadmConfigPatches"][0])["nodeRegistration"] == {"taints": []}
 
 
 @pytest.mark.parametrize("restricted", [True, False])

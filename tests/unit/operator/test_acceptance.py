@@ -88,6 +88,7 @@ def test_a_refused_run_was_not_accepted() -> None:
         "type": "Accepted",
         "status": "False",
         "reason": "InputInvalid",
+        "message": plan.status["message"],
         "lastTransitionTime": "",
         "observedGeneration": 1,
     }

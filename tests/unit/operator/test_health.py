@@ -13,16 +13,16 @@ from graphrun_operator.model import RunKey
 from graphrun_operator.settings import Settings
 
 
-def test_a_moving_queue_and_living_watches_are_healthy() -> None:
-    assert judge_health(oldest_wait=1, misses=1) == []
+def test_a_moving_queue_and_watches_that_tell_are_healthy() -> None:
+    assert judge_health(oldest_wait=1, deaf=[]) == []
 
 
 def test_a_stuck_queue_is_told() -> None:
-    assert "the queue is stuck" in judge_health(oldest_wait=121, misses=0)[0]
+    assert "the queue is stuck" in judge_health(oldest_wait=121, deaf=[])[0]
 
 
-def test_watches_that_miss_changes_twice_are_told() -> None:
-    assert "watches miss changes" in judge_health(oldest_wait=0, misses=2)[0]
+def test_a_deaf_watch_is_told_by_its_kind() -> None:
+    assert "the watch of jobs is deaf" in judge_health(oldest_wait=0, deaf=["jobs"])[0]
 
 
 def test_a_log_line_is_json_with_its_keys_and_the_run_it_is_about() -> None:

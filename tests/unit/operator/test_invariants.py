@@ -13,7 +13,15 @@ from graphrun_operator.model import CreateJob, DeleteRun, Observation, Plan
 from support.builders import NOW, Scene, a_run, ago
 from support.played_out import carried_out
 
-ALL_PHASES = ["", *sorted(phases.TERMINAL | phases.CLOSED_TO_CLAIMS), "Pending", "Starting", "Running"]
+ALL_PHASES = [
+    "",
+    *sorted(phases.TERMINAL | phases.CLOSED_TO_CLAIMS),
+    "Pending",
+    "Queued",
+    "Starting",
+    "Running",
+]
+REASONS = ["", "JobSuspended", "IncompatibleRevision", "ConcurrencyLimit"]
 RESULTS = ["Succeeded", "Failed", "Paused", "AwaitingInput", "Interrupted", "Cancelled"]
 CODES = [0, 1, 80, 81, 82, 83, 84, 85, 86, 87, 137]
 
@@ -42,7 +50,9 @@ def observations(draw: st.DrawFn) -> Observation:
     if draw(st.booleans()):
         scene.resumed_by(draw(st.sampled_from(["one", "two"])))
     _add_pod(draw, scene)
-    scene.shown(draw(st.sampled_from(ALL_PHASES)), failures=draw(st.integers(0, 3)))
+    _add_others(draw, scene)
+    phase, reason = draw(st.sampled_from(ALL_PHASES)), draw(st.sampled_from(REASONS))
+    scene.shown(phase, reason, failures=draw(st.integers(0, 3)))
     if draw(st.booleans()):
         scene.accepted(draw(st.sampled_from([0, 20, 1000])))
     if draw(st.booleans()):
@@ -51,6 +61,13 @@ def observations(draw: st.DrawFn) -> Observation:
             completionTime=ago(draw(st.sampled_from([0, 100, 10**6]))).isoformat(),
         )
     return scene.seen()
+
+
+def _add_others(draw: st.DrawFn, scene: Scene) -> None:
+    if draw(st.integers(0, 3)) == 0:
+        scene.in_line(limit=draw(st.integers(0, 1)))
+    if draw(st.integers(0, 9)) == 0:
+        scene.from_run("other", draw(st.sampled_from(["", "other-uid"])))
 
 
 def _add_pod(draw: st.DrawFn, scene: Scene) -> None:
@@ -76,7 +93,8 @@ def _add_claim(draw: st.DrawFn, scene: Scene) -> None:
         scene.shown("", startTime=ago(100).isoformat())
     told = draw(st.sampled_from(["nothing", "outcome", "stop"]))
     if told == "outcome":
-        scene.reported(draw(st.sampled_from(RESULTS)), draw(st.sampled_from(CODES)))
+        result, code = draw(st.sampled_from(RESULTS)), draw(st.sampled_from(CODES))
+        scene.reported(result, code, reason=draw(st.sampled_from(["", "IncompatibleRevision"])))
     elif told == "stop":
         scene.stopped()
 
@@ -115,7 +133,7 @@ def test_a_job_is_made_only_for_a_run_that_is_wanted_to_run_and_for_its_current_
     made = [write.attempt for write in plan.writes if isinstance(write, CreateJob)]
     if made:
         assert seen.run.spec.state == "Running"
-        assert made == [plan.opens["attempt"] if plan.opens else seen.run.attempt]
+        assert made == [(plan.opens or {}).get("attempt", seen.run.attempt)]
 
 
 @settings(max_examples=200, deadline=None)
@@ -136,7 +154,8 @@ def test_no_attempt_is_opened_out_of_a_phase_that_a_pod_could_still_claim_in_unl
     seen: Observation,
 ) -> None:
     plan, state = decide(seen), attempt_state(seen)
-    if plan.opens and not seen.run.is_claimed:
+    opened = (plan.opens or {}).get("attempt", seen.run.attempt)
+    if opened > seen.run.attempt and not seen.run.is_claimed:
         assert state.end or seen.run.status.phase in phases.CLOSED_TO_CLAIMS
 
 

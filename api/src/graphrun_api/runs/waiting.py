@@ -7,7 +7,7 @@ from graphrun_api import standing
 from graphrun_api.runs.schemas import Waiting
 from graphrun_api.standing import status_of
 from graphrun_core import phases
-from graphrun_core.reasons import CONDITION_ACCEPTED, CONDITION_PAUSED, CONDITION_RUNNING, REASONS
+from graphrun_core.reasons import CONDITION_PAUSED, CONDITION_RUNNING, REASONS
 from graphrun_core.resources import WorkflowRun
 
 # status.reason → (kind, hint)
@@ -17,10 +17,20 @@ _KINDS: Final[dict[str, tuple[str, str]]] = {
     "PodNotCreated": ("quota", "Check quotas and admission policies of the namespace."),
     "RetryBackoff": ("backoff", "Nothing to do; the next attempt starts by itself."),
     "NodeLost": ("node", "Bring the node back, or remove it from the cluster."),
+    "ConcurrencyLimit": (
+        "queue",
+        "The run starts when others of its workflow end, or raise maxConcurrentRuns.",
+    ),
+    "JobSuspended": (
+        "suspended",
+        "Unsuspend the run's Job, or make room in its queue; a paused run can be resumed over it.",
+    ),
+    "IncompatibleRevision": ("revision", "Resume with another revision, or accept this one by its name."),
+    "CheckpointNotFound": ("checkpoint", "Resume from another checkpoint."),
+    "RevisionNotFound": ("revision", "Resume with a revision that exists."),
     "AttemptStarting": ("starting", "Nothing to do; the pod is being started."),
 }
 _STARTING: Final = ("starting", "Nothing to do; the run starts as soon as its pod does.")
-_QUEUE: Final = ("queue", "The run starts when others of its workflow end, or raise maxConcurrentRuns.")
 _INPUT: Final = ("input", "Answer with POST …/resume and a value.")
 _EXECUTE: Final = ("execute", "Start it with POST …/execute.")
 
@@ -30,14 +40,12 @@ def waiting_for(run: WorkflowRun) -> Waiting | None:
     status, phase = status_of(run), run.status.phase
     if status == standing.PENDING:
         return _waiting(run, _EXECUTE, REASONS["WaitingToStart"], run.metadata.creation_timestamp)
-    if status == standing.INTERRUPTED:
+    if status == standing.INTERRUPTED and run.status.reason not in _KINDS:
         return _waiting(run, _INPUT, REASONS["InputRequested"], _since(run, CONDITION_PAUSED))
     if run.status.reason in _KINDS and status not in standing.ENDED:
         return _waiting(
             run, _KINDS[run.status.reason], REASONS[run.status.reason], _since(run, CONDITION_RUNNING)
         )
-    if phase == phases.QUEUED:
-        return _waiting(run, _QUEUE, "Other runs of the workflow are ahead.", _since(run, CONDITION_ACCEPTED))
     if status == standing.RUNNING and phase != phases.RUNNING and not _holds(run):
         return _waiting(run, _STARTING, REASONS["AttemptStarting"], run.status.start_time)
     return None

@@ -55,6 +55,15 @@ def is_alive(identity: ProcessIdentity) -> bool:
     return identify(identity.pid) == identity
 
 
+def is_stopped(identity: ProcessIdentity) -> bool:
+    """Tell whether this process does nothing: it was stopped by a signal, or it has ended."""
+    try:
+        found, state = parse_stat(Path(f"/proc/{identity.pid}/stat").read_text())
+    except (OSError, ValueError):
+        return True
+    return found != identity or state in "TtZX"
+
+
 def send_signal(identity: ProcessIdentity, number: int) -> None:
     """Send a signal to exactly this process; one that has ended is left in peace."""
     try:

@@ -16,6 +16,18 @@ DEFAULT_NAME = "graphrun"
 """Name of the cluster when nobody gives one."""
 
 
+def wanted_nodes(environ: Mapping[str, str] | None = None) -> int | None:
+    """Return how many nodes ``GRAPHRUN_NODES`` asks for; None when it asks for nothing.
+
+    Raises:
+        DevClusterError: it is no number.
+    """
+    text = (os.environ if environ is None else environ).get("GRAPHRUN_NODES", "")
+    if text and not text.isdecimal():
+        raise DevClusterError(f"GRAPHRUN_NODES={text}: give a number of nodes, such as 2")
+    return int(text) if text else None
+
+
 class Provider(StrEnum):
     """A kind of development cluster."""
 

@@ -32,9 +32,11 @@ class CurrentCluster:
             raise DevClusterError(f"GRAPHRUN_KUBECONFIG={kubeconfig}: there is no such file")
         self._cluster = KubectlCluster(self.name, self._path, progress)
 
-    def up(self) -> None:
-        """Make sure that it answers; it is up already or it is not ours to bring up."""
+    def up(self, nodes: int | None = None) -> None:
+        """Make sure that it answers and has nodes enough; it is up already or it is not ours to bring up."""
         self._cluster.kubectl("version")
+        if nodes is not None and len(self._cluster.node_names()) < nodes:
+            raise DevClusterError(f"the cluster of {self._path} has fewer than {nodes} nodes")
 
     def down(self) -> None:
         """End the forwarders; the cluster itself is not ours to end."""

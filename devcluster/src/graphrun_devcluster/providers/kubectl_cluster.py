@@ -60,6 +60,10 @@ class KubectlCluster:
         """End all forwarders."""
         self._ledger.stop([record.name for record in self._ledger.records()])
 
+    def node_names(self) -> list[str]:
+        """Return the names of the nodes."""
+        return self.kubectl("get", "nodes", "--output=jsonpath={.items[*].metadata.name}").split()
+
     def status(self) -> list[PartStatus]:
         """Return how the nodes fare."""
         columns = "jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=='Ready')].status}\n{end}"

@@ -31,8 +31,15 @@ class Cluster(Protocol):
         """Its name: two clusters of different names never meet."""
         ...
 
-    def up(self) -> None:
-        """Bring it up, or mend it; nothing happens to what already runs well."""
+    def up(self, nodes: int | None = None) -> None:
+        """Bring it up, or mend it; nothing happens to what already runs well.
+
+        Args:
+            nodes: how many it is to have. Left out: as many as it has, one where it is new.
+
+        Raises:
+            DevClusterError: it cannot be brought up, or not with so many nodes.
+        """
         ...
 
     def down(self) -> None:

@@ -1,4 +1,4 @@
-"""Configuration of the node: containerd, kubelet, pod network, kube-proxy, DNS."""
+"""Configuration of a node: containerd, kubelet, pod network, kube-proxy, DNS."""
 
 import json
 from dataclasses import dataclass
@@ -7,31 +7,38 @@ from typing import Any
 
 import yaml
 
-NODE_NAME = "node0"
 NODE_IP = "10.77.0.1"
-"""Address of the node inside the cluster's network namespace."""
+"""Address of the first node, where the control plane and CoreDNS listen too."""
 
-POD_RANGE = "10.244.0.0/16"
+CLUSTER_RANGE = "10.244.0.0/14"
+"""Addresses of all pods: each node has a /16 of it, so there can be four nodes."""
+
 DNS_IP = "10.96.0.10"
 PAUSE_IMAGE = "localhost/graphrun-pause:1"
 
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """What the node's configuration depends on.
+    """What a node's configuration depends on.
 
     Attributes:
+        name: the node's name.
+        address: its IP address.
+        pod_range: addresses of its pods.
         state: folder for sockets, containers' state and pod logs; its path must be short, for sockets.
         data: folder for images, containers' and pods' files.
         pki: folder with keys and certificates.
         cni_plugins: folder with the CNI plugins.
         runc: the runtime.
-        cgroup: cgroup below which all pods run, such as ``/graphrun-x``. One for each cluster: a
+        cgroup: cgroup below which its pods run, such as ``/graphrun-x``. One for each node: a
             kubelet kills what it does not know below its root.
         network: name of the pod network: its addresses and results are kept under this name.
         restrict_oom_score: whether OOM scores cannot be lowered here (no CAP_SYS_RESOURCE).
     """
 
+    name: str
+    address: str
+    pod_range: str
     state: Path
     data: Path
     pki: Path
@@ -106,7 +113,7 @@ def render_cni(node: NodeSettings) -> str:
             "ipam": {
                 "type": "host-local",
                 "dataDir": f"{node.state}/cni-addresses",
-                "ranges": [[{"subnet": POD_RANGE}]],
+                "ranges": [[{"subnet": node.pod_range}]],
                 "routes": [{"dst": "0.0.0.0/0"}],
             },
         },
@@ -152,14 +159,14 @@ def kubelet_argv(binary: Path, node: NodeSettings, kubeconfig: Path) -> tuple[st
         str(binary),
         f"--config={node.state}/kubelet.yaml",
         f"--kubeconfig={kubeconfig}",
-        f"--hostname-override={NODE_NAME}",
-        f"--node-ip={NODE_IP}",
+        f"--hostname-override={node.name}",
+        f"--node-ip={node.address}",
         f"--root-dir={node.data}/kubelet",
         f"--cert-dir={node.data}/kubelet-pki",
     )
 
 
-def kube_proxy_argv(binary: Path, kubeconfig: Path) -> tuple[str, ...]:
+def kube_proxy_argv(binary: Path, node: NodeSettings, kubeconfig: Path) -> tuple[str, ...]:
     """Return kube-proxy's command line; it leaves the conntrack sysctls alone, often not writable."""
     return (
         str(binary),
@@ -169,8 +176,8 @@ def kube_proxy_argv(binary: Path, kubeconfig: Path) -> tuple[str, ...]:
         "--conntrack-min=0",
         "--conntrack-tcp-timeout-established=0",
         "--conntrack-tcp-timeout-close-wait=0",
-        f"--cluster-cidr={POD_RANGE}",
-        f"--hostname-override={NODE_NAME}",
+        f"--cluster-cidr={CLUSTER_RANGE}",
+        f"--hostname-override={node.name}",
         "--healthz-bind-address=127.0.0.1:10256",
         "--metrics-bind-address=127.0.0.1:10249",
     )

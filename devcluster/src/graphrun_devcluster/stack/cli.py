@@ -32,7 +32,7 @@ def _extend_up(command: argparse.ArgumentParser) -> None:
     def run(arguments: argparse.Namespace) -> int | None:
         if arguments.cluster_only:
             return cluster_alone(arguments)
-        up(arguments.name)
+        up(arguments.name, nodes=arguments.nodes)
         return 0
 
     command.set_defaults(run=run)

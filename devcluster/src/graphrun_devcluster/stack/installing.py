@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from graphrun_devcluster.images.build import ensure_images
 from graphrun_devcluster.images.catalog import DEPENDENCIES, PRODUCT
 from graphrun_devcluster.progress import Progress
-from graphrun_devcluster.providers.choice import DEFAULT_NAME, choose_cluster
+from graphrun_devcluster.providers.choice import DEFAULT_NAME, choose_cluster, wanted_nodes
 from graphrun_devcluster.providers.current import CurrentCluster
 from graphrun_devcluster.providers.provider import Cluster
 from graphrun_devcluster.stack import manifests, names
@@ -24,15 +24,20 @@ def cluster_name() -> str:
     return os.environ.get("GRAPHRUN_CLUSTER_NAME") or DEFAULT_NAME
 
 
-def up(name: str | None = None, progress: Progress | None = None) -> None:
+def up(name: str | None = None, progress: Progress | None = None, *, nodes: int | None = None) -> None:
     """Bring up the cluster `name` with graphrun, its dependencies and the demo project.
+
+    Args:
+        name: which cluster; left out, the one that the environment names.
+        progress: told what is being done.
+        nodes: how many nodes it is to have; left out, ``$GRAPHRUN_NODES``, else as many as it has.
 
     Raises:
         DevClusterError: something did not work; the message says what, and what to do.
     """
     told = progress or Progress()
     cluster = choose_cluster(name or cluster_name(), told)
-    plan = _prepare(cluster, told)
+    plan = _prepare(cluster, wanted_nodes() if nodes is None else nodes, told)
     tools = Tools(cluster.kubeconfig())
     with ThreadPoolExecutor() as pool:
         early = [
@@ -46,16 +51,16 @@ def up(name: str | None = None, progress: Progress | None = None) -> None:
     told.note(f"graphrun is up: {environment_of(cluster).url} (see `env` for how to reach it)")
 
 
-def _prepare(cluster: Cluster, progress: Progress) -> Plan:
+def _prepare(cluster: Cluster, nodes: int | None, progress: Progress) -> Plan:
     """Have the cluster and the images, which need nothing of each other, and bring them together."""
     if isinstance(cluster, CurrentCluster):
         plan = plan_from_environment(os.environ)
-        cluster.up()
+        cluster.up(nodes)
         ensure_tools(progress)
         return plan
     with ThreadPoolExecutor() as pool:
         building = pool.submit(ensure_images, (*DEPENDENCIES, *PRODUCT), progress)
-        cluster.up()
+        cluster.up(nodes)
         ensure_tools(progress)
     images = building.result()
     for image in images:

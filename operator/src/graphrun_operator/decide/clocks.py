@@ -1,4 +1,7 @@
-"""Clocks: startSeconds until a claim, totalSeconds of wall time. activeSeconds is the runner's to keep."""
+"""Clocks: startSeconds until a claim, totalSeconds of wall time. activeSeconds is the runner's to keep.
+
+Waiting for a turn, for a queue that holds the Job, or for a retry's time is not what startSeconds limit.
+"""
 
 from datetime import datetime, timedelta
 
@@ -33,12 +36,14 @@ def start_deadline(situation: Situation) -> datetime | None:
 
 
 def _waiting_since(situation: Situation) -> datetime | None:
-    """Since when the run has wanted to start, or to start again; backing off does not count."""
+    """Since when the run has wanted to start, or to start again; backing off and standing in line do not count."""
     run, job = situation.run, situation.attempt.job
+    if situation.phase == phases.QUEUED or (job and job.suspended):
+        return None
     accepted = condition(run, reasons.CONDITION_ACCEPTED)
     if accepted is None or accepted.status != "True":
         return job.created if job else None
-    turned = [accepted.last_transition_time, run.status.next_attempt_time]
+    turned = [accepted.last_transition_time, run.status.next_attempt_time, job.started if job else None]
     for kind in (reasons.CONDITION_RUNNING, reasons.CONDITION_PAUSED):
         item = condition(run, kind)
         if item and item.status == "False":

@@ -16,6 +16,7 @@ BACKOFF_MAX: Final = timedelta(minutes=10)
 _NEVER_RETRIED: Final = {
     "LoadFailed",
     "IncompatibleRevision",
+    "CheckpointNotFound",
     "CheckpointUnreadable",
     "FenceLost",
     "ActiveTimeout",

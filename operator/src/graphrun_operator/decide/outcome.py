@@ -1,6 +1,7 @@
 """Outcome: a success that was reached stands, whatever was asked for later (rule 5)."""
 
 from graphrun_core import phases
+from graphrun_core.resources import WorkflowRun
 from graphrun_operator.decide.situation import Situation
 from graphrun_operator.model import Plan
 
@@ -25,7 +26,7 @@ def await_input(situation: Situation) -> Plan | None:
     asks = end is not None and end.kind == "AwaitingInput"
     # The phase itself remembers, should an unreported outcome be gone with its pod.
     asked = situation.phase == phases.AWAITING_INPUT and not situation.attempt.runs
-    if not (asks or asked) or is_answered(situation):
+    if not (asks or asked) or is_answered(situation.run):
         return None
     message = "set spec.resume.id to a new value, and spec.resume.value to the answer"
     status = situation.status(
@@ -34,8 +35,7 @@ def await_input(situation: Situation) -> Plan | None:
     return Plan(rule="", status=status)
 
 
-def is_answered(situation: Situation) -> bool:
+def is_answered(run: WorkflowRun) -> bool:
     """Whether a resume is asked for that no attempt has been opened for yet."""
-    asked = situation.run.spec.resume.id
-    answered = bool(asked) and asked != situation.run.status.resume.id
-    return answered and situation.run.spec.state == phases.STATE_RUNNING
+    asked = run.spec.resume.id
+    return bool(asked) and asked != run.status.resume.id and run.spec.state == phases.STATE_RUNNING

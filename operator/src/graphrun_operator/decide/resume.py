@@ -1,6 +1,7 @@
 """Going on: the next attempt, after a pause, an answer, an interruption or a failure that may be retried.
 
 Rule 2: a closed phase lets nobody in. The attempt is opened in the status first, compare-and-set; then its Job is made.
+Where the Workflow's runs stand in line, a run that had no pod is opened into phase Queued, and its Job waits.
 """
 
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from graphrun_core import phases
 from graphrun_core.resources import ResumeStatus
 from graphrun_core.times import to_rfc3339
+from graphrun_operator.decide import queueing
 from graphrun_operator.decide.attempt import AttemptEnd, job_name
 from graphrun_operator.decide.failure import Verdict, judge
 from graphrun_operator.decide.outcome import is_answered
@@ -21,14 +23,14 @@ def resume(situation: Situation) -> Plan | None:
     """spec.state Running on a paused run, or a new spec.resume.id on one that awaits input."""
     if not situation.settled or situation.attempt.runs:
         return None
-    revision = situation.run.spec.resume.revision if is_answered(situation) else ""
+    revision = situation.run.spec.resume.revision if is_answered(situation.run) else ""
     if revision and revision not in situation.seen.revisions:
         message = f"spec.resume.revision: {revision} does not exist; resume again, with a new id and another revision"
         return Plan(
             rule="",
             status=situation.status(phase=situation.phase, reason="RevisionNotFound", message=message),
         )
-    return _open(situation, Verdict(situation.run.status.failures), "AttemptStarting", "")
+    return _line_up_again(situation)
 
 
 def follow(situation: Situation) -> Plan | None:
@@ -49,7 +51,7 @@ def reopen(situation: Situation) -> Plan | None:
     """A closed phase over an unclaimed attempt (a pause or an end that was taken back): it can never claim."""
     if situation.attempt.claimed or situation.phase not in _CLOSED:
         return None
-    return _open(situation, Verdict(situation.run.status.failures), "AttemptStarting", "")
+    return _line_up_again(situation)
 
 
 def replace_lost(situation: Situation) -> Plan | None:
@@ -76,7 +78,18 @@ def _reason(end: AttemptEnd) -> str:
     return end.reason if end.kind in ("Interrupted", "Crashed") else "AttemptStarting"
 
 
-def _open(situation: Situation, verdict: Verdict, reason: str, message: str) -> Plan:
+def _line_up_again(situation: Situation) -> Plan:
+    """The next attempt of a run that had no pod: at once, or when it is its turn."""
+    fields = _fields(situation, Verdict(situation.run.status.failures))
+    if not queueing.is_full(situation):
+        return _opened(situation, fields, "AttemptStarting", "")
+    opens = situation.status(
+        phase=phases.QUEUED, reason="ConcurrencyLimit", message=queueing.why(situation), **fields
+    )
+    return Plan(rule="", opens=opens)
+
+
+def _fields(situation: Situation, verdict: Verdict) -> dict[str, Any]:
     number = situation.attempt.number + 1
     fields: dict[str, Any] = situation.closing_facts() | {
         "attempt": number,
@@ -86,17 +99,27 @@ def _open(situation: Situation, verdict: Verdict, reason: str, message: str) -> 
         "next_attempt_time": situation.now + verdict.wait if verdict.wait else None,
     }
     asked = situation.run.spec.resume
-    pinned = situation.pinned
     if asked.id and asked.id != situation.run.status.resume.id:
         fields["resume"] = ResumeStatus(id=asked.id, attempt=number)
         if asked.revision in situation.seen.revisions:
-            pinned = fields["revision"] = asked.revision
-    opens = situation.status(phase=phases.STARTING, reason=reason, message=message, **fields)
+            fields["revision"] = asked.revision
+    return fields
+
+
+def _open(situation: Situation, verdict: Verdict, reason: str, message: str) -> Plan:
+    """The next attempt of a run that is at work: it keeps its turn."""
+    fields = _fields(situation, verdict)
     if verdict.wait:
+        opens = situation.status(phase=phases.STARTING, reason=reason, message=message, **fields)
         requeue = Requeue(verdict.wait.total_seconds(), "the next attempt is due")
         return Plan(rule="", opens=opens, requeue=requeue)
-    revision = situation.seen.revisions.get(pinned)
+    return _opened(situation, fields, reason, message)
+
+
+def _opened(situation: Situation, fields: dict[str, Any], reason: str, message: str) -> Plan:
+    opens = situation.status(phase=phases.STARTING, reason=reason, message=message, **fields)
+    revision = situation.seen.revisions.get(fields.get("revision") or situation.pinned)
     if revision is None:
         # Not pinned yet, or its revision is to be made again: acceptance sees to it in the next pass.
         return Plan(rule="", opens=opens, requeue=Requeue(0, "the attempt has no Job yet"))
-    return Plan(rule="", opens=opens, writes=(CreateJob(number, revision),))
+    return Plan(rule="", opens=opens, writes=(CreateJob(fields["attempt"], revision),))

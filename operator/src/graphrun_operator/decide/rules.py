@@ -19,7 +19,6 @@ class Rule:
     why: str
 
 
-# A limit on concurrent runs (phase Queued) will stand between "hold" and "create-job" when maxConcurrentRuns is served.
 RULES: Final = (
     Rule("leave", finish.leave, "a run on its way out gets nothing but its work stopped"),
     Rule("rest", finish.rest, "a terminal phase is final"),
@@ -32,7 +31,15 @@ RULES: Final = (
     Rule("await-input", outcome.await_input, "a run that waits for an answer has nothing to pause"),
     Rule("pause", pause.pause, "a pause beats every further attempt"),
     Rule("start-timeout", clocks.start_timeout, "judged only of runs that are wanted to start"),
+    Rule(
+        "stay-paused",
+        pause.stay_paused,
+        "what is held from outside, or was refused, does not go on by itself",
+    ),
     Rule("resume", resume.resume, "a paused or awaiting run goes on by a new attempt alone (rule 2)"),
+    Rule(
+        "suspended", pause.suspended, "a Job suspended from outside is not replaced, not even for a lost node"
+    ),
     Rule("replace-lost", resume.replace_lost, "a lost node would otherwise look like a run at work"),
     Rule("follow", resume.follow, "an ended attempt is followed by the next (rule 3)"),
     Rule("run", run.run, "whatever is claimed and not over is at work"),

@@ -1,9 +1,14 @@
-"""Starting: what holds a run before its attempt is claimed, and what a person is told meanwhile."""
+"""Starting: what holds a run before its attempt is claimed, and what a person is told meanwhile.
+
+A first attempt has no status of its own before its claim, unless something must be written down first: that it is
+the run's turn, or whose checkpoint it begins from.
+"""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from graphrun_core import phases
+from graphrun_operator.decide import queueing
 from graphrun_operator.decide.acceptance import Refusal, choose_revision, objection, refuse
 from graphrun_operator.decide.attempt import job_name
 from graphrun_operator.decide.situation import Situation
@@ -42,7 +47,7 @@ def back_off(situation: Situation) -> Plan | None:
 
 
 def create_job(situation: Situation) -> Plan | None:
-    """No Job for the current attempt: check the run, freeze its revision, make the Job. The status waits (QUIET)."""
+    """No Job for the current attempt: check the run, freeze its revision, make the Job once it is the run's turn."""
     if situation.attempt.job or situation.attempt.claimed:
         return None
     chosen = choose_revision(situation.seen, situation.pinned)
@@ -50,16 +55,53 @@ def create_job(situation: Situation) -> Plan | None:
     if refusal:
         return refuse(situation, refusal)
     assert isinstance(chosen, Revision)  # noqa: S101 - for the type checker: a Refusal has been returned above
-    writes: list[Write] = []
-    if chosen.name not in situation.seen.revisions:
-        writes.append(CreateRevision(chosen))
-    writes.append(CreateJob(situation.attempt.number, chosen))
-    return Plan(rule="", writes=tuple(writes), requeue=_look_later(QUIET))
+    if situation.phase == phases.STARTING:
+        return _with_job(situation, chosen)
+    if queueing.is_full(situation):
+        return queueing.line_up(situation, chosen)
+    return _taking_turn(situation, chosen) or _with_job(situation, chosen)
 
 
 def _objection(situation: Situation, revision: Revision) -> Refusal | None:
     # A run that has started is not judged anew: its input cannot have changed.
-    return None if situation.run.status.start_time else objection(situation.run, revision)
+    if situation.run.status.start_time:
+        return None
+    run = situation.run
+    if run.spec.start_from.run and not (run.status.start_from_uid or situation.seen.source_uid):
+        missing = f"spec.startFrom.run: there is no run {run.spec.start_from.run} in this namespace"
+        return Refusal("StartFromNotFound", f"{missing}; name one that exists, in a new run")
+    return objection(run, revision, situation.seen.input_verdict)
+
+
+def _with_job(situation: Situation, revision: Revision) -> Plan:
+    writes: list[Write] = []
+    if revision.name not in situation.seen.revisions:
+        writes.append(CreateRevision(revision))
+    writes.append(CreateJob(situation.attempt.number, revision))
+    return Plan(rule="", writes=tuple(writes), requeue=_look_later(QUIET))
+
+
+def _taking_turn(situation: Situation, revision: Revision) -> Plan | None:
+    """Write down, before there is a Job, that it is the run's turn and whose checkpoint it begins from."""
+    run = situation.run
+    source = "" if run.status.start_from_uid else situation.seen.source_uid
+    if not source and situation.seen.line is None and situation.phase != phases.QUEUED:
+        return None
+    if revision.name not in situation.seen.revisions:
+        # The status will name it, so it must be there first.
+        return Plan(rule="", writes=(CreateRevision(revision),), requeue=Requeue(0, "the revision is frozen"))
+    number = situation.attempt.number
+    fields: dict[str, Any] = {
+        "attempt": number,
+        "job_name": job_name(situation.seen, number),
+        "revision": revision.name,
+    }
+    if source:
+        fields["start_from_uid"] = source
+    if situation.phase == phases.QUEUED:
+        fields["next_attempt_time"] = situation.now  # startSeconds count from here
+    opens = situation.status(phase=phases.STARTING, reason="AttemptStarting", **fields)
+    return Plan(rule="", opens=opens, writes=(CreateJob(number, revision),), requeue=_look_later(QUIET))
 
 
 def wait_for_claim(situation: Situation) -> Plan | None:
@@ -71,16 +113,19 @@ def wait_for_claim(situation: Situation) -> Plan | None:
     if age < QUIET and situation.phase in ("", phases.PENDING, phases.STARTING):
         return Plan(rule="", requeue=_look_later(QUIET - age))
     reason, message = _in_the_way(situation)
-    status = situation.status(phase=phases.STARTING, reason=reason, message=message, **situation.facts())
+    phase = phases.QUEUED if reason == "JobSuspended" else phases.STARTING
+    status = situation.status(phase=phase, reason=reason, message=message, **situation.facts())
     # Why no pod is there, only the Job's events tell, and nobody watches those.
-    missing = situation.attempt.pod is None
+    missing = situation.attempt.pod is None and not job.suspended
     return Plan(rule="", status=status, requeue=_look_later(QUIET * 5) if missing else None)
 
 
 def _in_the_way(situation: Situation) -> tuple[str, str]:
     attempt, pod = situation.attempt, situation.attempt.pod
     if attempt.job and attempt.job.suspended:
-        return "AttemptStarting", "the Job is suspended, by a queue of Kueue or by hand"
+        queue = situation.options.queue_name
+        held = f"by queue {queue}" if queue else "by a queue or by hand"
+        return "JobSuspended", f"Job {attempt.job.name} is suspended {held}; it starts when it is unsuspended"
     if pod is None:
         refused = situation.seen.pod_refusal
         return ("PodNotCreated", refused) if refused else ("AttemptStarting", "")

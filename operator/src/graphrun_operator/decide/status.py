@@ -9,13 +9,30 @@ from graphrun_core.times import to_rfc3339
 
 Json = dict[str, Any]
 
-# The CRD's limit, in characters; a longer message would have the whole status refused.
+# The CRD's limits, in characters; a longer message would have the whole status refused.
 MESSAGE_MAX: Final = 400
+_CONDITION_MESSAGE_MAX: Final = 256
 
 _RUNS: Final = {phases.RUNNING, phases.PAUSING, phases.CANCELLING}
 _HOLDS: Final = {phases.PAUSED, phases.AWAITING_INPUT}
+# Which condition says why a phase is not the one hoped for; the API server lets only one of them explain at length.
+_EXPLAINS: Final = {
+    phases.PENDING: reasons.CONDITION_RUNNING,
+    phases.QUEUED: reasons.CONDITION_RUNNING,
+    phases.STARTING: reasons.CONDITION_RUNNING,
+    phases.PAUSED: reasons.CONDITION_PAUSED,
+    phases.AWAITING_INPUT: reasons.CONDITION_PAUSED,
+    phases.FAILED: reasons.CONDITION_COMPLETE,
+}
 _UNJUDGED: Final = {phases.PENDING, phases.CANCELLED}
-REFUSALS: Final = {"WorkflowNotFound", "RevisionNotFound", "WorkflowInvalid", "InputInvalid", "InputTooLarge"}
+REFUSALS: Final = {
+    "WorkflowNotFound",
+    "RevisionNotFound",
+    "WorkflowInvalid",
+    "InputInvalid",
+    "InputTooLarge",
+    "StartFromNotFound",
+}
 _CAMEL: Final = {name: field.alias or name for name, field in WorkflowRunStatus.model_fields.items()}
 
 
@@ -31,16 +48,16 @@ def status_patch(
     patch = {
         _CAMEL[name]: _plain(value) for name, value in wanted.items() if value != getattr(run.status, name)
     }
-    conditions = _conditions(run, phase, reason)
+    conditions = _explained(_conditions(run, phase, reason), phase, message)
     if [_bare(item) for item in conditions] != [_bare(item) for item in run.status.conditions]:
         patch["conditions"] = [_stamped(item, run, now) for item in conditions]
     return patch or None
 
 
-def clip(message: str) -> str:
+def clip(message: str, most: int = MESSAGE_MAX) -> str:
     """Cut to what the CRD allows, on one line."""
     line = " ".join(message.split())
-    return line if len(line) <= MESSAGE_MAX else line[: MESSAGE_MAX - 1] + "…"
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def condition(run: WorkflowRun, kind: str) -> Condition | None:
@@ -66,6 +83,13 @@ def _conditions(run: WorkflowRun, phase: str, reason: str) -> list[Condition]:
     ]
 
 
+def _explained(conditions: list[Condition], phase: str, message: str) -> list[Condition]:
+    refused = next((each for each in conditions if each.status == "False" and each.reason in REFUSALS), None)
+    kind = refused.type if refused else _EXPLAINS.get(phase)
+    told = {"message": clip(message, _CONDITION_MESSAGE_MAX)}
+    return [each.model_copy(update=told) if each.type == kind else each for each in conditions]
+
+
 def _accepted(run: WorkflowRun, phase: str, reason: str) -> Condition:
     kind, generation = reasons.CONDITION_ACCEPTED, run.metadata.generation
     if phase == phases.FAILED and reason in REFUSALS:
@@ -76,14 +100,15 @@ def _accepted(run: WorkflowRun, phase: str, reason: str) -> Condition:
     return Condition(type=kind, status="True", reason="Accepted", observed_generation=generation)
 
 
-def _bare(item: Condition) -> tuple[str, str, str, int | None]:
-    return item.type, item.status, item.reason, item.observed_generation
+def _bare(item: Condition) -> tuple[str, str, str, str, int | None]:
+    return item.type, item.status, item.reason, item.message, item.observed_generation
 
 
 def _stamped(item: Condition, run: WorkflowRun, now: datetime) -> Json:
     before = condition(run, item.type)
     kept = before.last_transition_time if before and before.status == item.status else None
-    return {
+    told = {"message": item.message} if item.message else {}
+    return told | {
         "type": item.type,
         "status": item.status,
         "reason": item.reason,

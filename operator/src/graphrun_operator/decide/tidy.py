@@ -5,6 +5,7 @@ from typing import Final
 
 from graphrun_core import phases
 from graphrun_operator.decide.attempt import jobs_of
+from graphrun_operator.decide.pause import is_held
 from graphrun_operator.decide.situation import Situation
 from graphrun_operator.model import DeleteJob, Plan, Requeue, Write, soonest
 from graphrun_operator.views import JobView
@@ -50,6 +51,8 @@ def _over_since(situation: Situation, job: JobView) -> datetime | None:
         return ended or job.created  # superseded: what is left of it is fenced, and may go
     if run.is_finished:
         return ended or run.status.completion_time
+    if job.suspended and is_held(run) and run.spec.state == phases.STATE_RUNNING:
+        return None  # who suspended it will unsuspend it
     return ended if situation.settled else None
 
 

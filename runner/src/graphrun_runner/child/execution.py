@@ -21,6 +21,7 @@ from graphrun_runner.child import loading, outcomes
 from graphrun_runner.child.loading import Graph
 from graphrun_runner.child.node_timeouts import timeouts_of
 from graphrun_runner.child.opening import Opened, Opening
+from graphrun_runner.child.pace import Pace
 from graphrun_runner.child.shape import shape_of
 from graphrun_runner.child.starting import Start, address
 from graphrun_runner.child.storage import RunStorage
@@ -122,7 +123,7 @@ class Execution:
                 return outcomes.awaiting_input(
                     unclear, "several questions are open: give {interrupt id: value}"
                 )
-            await self._stream(graph, call, start.checkpoint_id)
+            await self._stream(graph, call, start.checkpoint_id, storage.pace)
         except GraphDrained:
             await storage.aclose()
             return Drained()
@@ -147,12 +148,18 @@ class Execution:
             return None, state
         return (Command(resume=addressed) if addressed else None), None
 
-    async def _stream(self, graph: Graph, call: Any, checkpoint_id: str) -> None:  # noqa: ANN401 - input or Command
+    async def _stream(
+        self,
+        graph: Graph,
+        call: Any,  # noqa: ANN401 - input or Command
+        checkpoint_id: str,
+        pace: Pace,
+    ) -> None:
         config = self._config_at(checkpoint_id)
         # With a list of modes and subgraphs, LangGraph yields (namespace, mode, chunk).
         stream: AsyncIterator[Any] = graph.astream(
             call,
-            {**config, "callbacks": [self._visits]},
+            {**config, "callbacks": [pace, self._visits]},
             context=self._grant["context"] or None,
             stream_mode=_STREAM_MODES,
             subgraphs=True,

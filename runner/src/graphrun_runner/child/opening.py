@@ -159,8 +159,8 @@ class Opening:
     def _told(self, missing: str, maker: Signature | None, current: Signature) -> str:
         made = f" by {maker.revision}" if maker is not None else ""
         mend = (
-            f"; nothing was run. {current.revision} lacks this of the state stored{made}: go on with a revision that has "
-            f"it, or annotate the run {names.ANNOTATION_ACCEPT_REVISION}={current.revision}"
+            f"; nothing was run. {current.revision} lacks this of the state stored{made}: resume (a new spec.resume.id) by a revision that "
+            f"has it, or annotate the run {names.ANNOTATION_ACCEPT_REVISION}={current.revision}"
         )
         return outcomes.cut_before(missing, mend)
 

@@ -3,11 +3,12 @@
 import contextlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from graphrun_devcluster.processes.identity import ProcessIdentity, identify
 from graphrun_devcluster.providers.local.cgroups import members
-from graphrun_devcluster.providers.local.layout import Layout
+from graphrun_devcluster.providers.local.layout import Layout, NodeLayout
 
 CONTAINER_LOG_LINKS = Path("/var/log/containers")
 """Where a kubelet links the containers' logs, whatever its configuration says."""
@@ -16,25 +17,28 @@ CNI_RESULTS = Path("/var/lib/cni/results")
 """Where the CNI library keeps the results of its plugins, whatever its configuration says."""
 
 
-def stray_processes(layout: Layout) -> list[ProcessIdentity]:
-    """Return every process in the cluster's network namespace or cgroup: components, shims, pods."""
-    pids = members(layout.cgroup) | _in_netns(layout.netns)
+def stray_processes(nodes: Sequence[NodeLayout]) -> list[ProcessIdentity]:
+    """Return every process in the nodes' network namespaces or cgroups: components, shims, pods."""
+    pids = _in_netns([node.netns for node in nodes])
+    for node in nodes:
+        pids |= members(node.cgroup)
     found = (identify(pid) for pid in pids - {os.getpid()})
     return [identity for identity in found if identity is not None]
 
 
-def _in_netns(netns: Path) -> set[int]:
-    try:
-        wanted = netns.stat()
-    except FileNotFoundError:
-        return set()
+def _in_netns(paths: Sequence[Path]) -> set[int]:
+    wanted = {_inode(path) for path in paths if path.exists()}
     pids = set()
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*") if wanted else ():
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            stat = (process / "ns" / "net").stat()
-            if (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino):
+            if _inode(process / "ns" / "net") in wanted:
                 pids.add(int(process.name))
     return pids
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino
 
 
 def mounts_below(folders: list[Path], mountinfo: str | None = None) -> list[Path]:
@@ -56,12 +60,12 @@ def _unescape(field: str) -> str:
     return field
 
 
-def stray_files(layout: Layout) -> list[Path]:
-    """Return files of the cluster that lie outside its own folders."""
-    found = [path for path in CNI_RESULTS.glob("*") if _netns_of(path).is_relative_to(layout.state)]
+def stray_files(place: Layout | NodeLayout) -> list[Path]:
+    """Return files of a cluster, or of one of its nodes, that lie outside its own folders."""
+    found = [path for path in CNI_RESULTS.glob("*") if _netns_of(path).is_relative_to(place.state)]
     for link in CONTAINER_LOG_LINKS.glob("*.log"):
         with contextlib.suppress(OSError):
-            if link.readlink().is_relative_to(layout.data):
+            if link.readlink().is_relative_to(place.data):
                 found.append(link)
     return found
 
