@@ -91,7 +91,7 @@ async def leave_for_c(state: State) -> Command[Any]:
 
 async def wait_until_marked(state: State, name: str) -> None:
     marks = Path(state["folder"]) / "marks"
-    while name not in marks.read_text().splitlines():  # noqa: ASYNC110 - a node beside this one writes it
+    while not marks.exists() or name not in marks.read_text().splitlines():  # noqa: ASYNC110 - a node beside this one writes it
         await asyncio.sleep(0.01)
 
 
@@ -123,7 +123,22 @@ def breaking(state: State) -> Any:
     raise ValueError(f"broken in {state['folder'][:1]}")
 
 
-broken = chain(p=marked("p"), breaking=breaking).compile()
+async def sleeping(state: State) -> Any:
+    mark(state, "sleeping")
+    await asyncio.sleep(600)
+
+
+async def breaking_beside(state: State) -> Any:
+    await wait_until_marked(state, "sleeping")
+    return breaking(state)
+
+
+breaks = StateGraph(State)
+breaks.add_node("sleeping", sleeping)
+breaks.add_node("breaking", breaking_beside)
+breaks.add_edge(START, "sleeping")
+breaks.add_edge(START, "breaking")
+broken = breaks.compile()
 
 
 async def forgiving(state: State) -> Any:
