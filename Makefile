@@ -83,6 +83,19 @@ e2e: components ## The product by its chart on a real node
 	@$(PY) -m graphrun_devcluster up >/dev/null
 	$(PYTEST) tests/e2e
 
+FAULTS := tests/e2e/faults
+MINUTES ?= 10
+.PHONY: faults
+faults: components ## Break every part for 30 s, and race ROUNDS rounds of each race (SEED=… repeats)
+	@$(PY) -m graphrun_devcluster up >/dev/null
+	GRAPHRUN_FAULT_ROUNDS=$(ROUNDS) GRAPHRUN_FAULT_SEED=$(SEED) GRAPHRUN_OUTAGE_SECONDS=30 \
+		$(PYTEST) -s $(FAULTS) --ignore=$(FAULTS)/test_soak.py
+
+.PHONY: soak
+soak: components ## Thirty runs at once, told and hit at random, for MINUTES
+	@$(PY) -m graphrun_devcluster up >/dev/null
+	GRAPHRUN_SOAK_MINUTES=$(MINUTES) GRAPHRUN_FAULT_SEED=$(SEED) $(PYTEST) -s $(FAULTS)/test_soak.py
+
 # Before the tests, not in them: the first build takes minutes, and a test has a time limit.
 .PHONY: components
 components: setup ## Build what tests run on into the cache, once a version: Kubernetes, MinIO, moto

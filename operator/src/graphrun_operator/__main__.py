@@ -42,6 +42,7 @@ from graphrun_operator.queue import KeyedQueue, WhileLeading
 from graphrun_operator.reconcile import Reconciler
 from graphrun_operator.resync import Resync
 from graphrun_operator.revisions import RevisionStore
+from graphrun_operator.schema_judge import SchemaJudge
 from graphrun_operator.settings import Settings
 from graphrun_operator.sweep import Sweep
 
@@ -67,11 +68,12 @@ class _Parts:
     queue: KeyedQueue
     resync: Resync
     sweep: Sweep
+    judge: SchemaJudge
     registry: kopf.OperatorRegistry
 
 
 def _build(settings: Settings, cluster: ApiServer) -> _Parts:
-    metrics, cache, echoes = Metrics(), Cache(), Echoes()
+    metrics, cache, echoes, judge = Metrics(), Cache(), Echoes(), SchemaJudge()
     leadership = Leadership(
         cluster,
         namespace=settings.namespace,
@@ -87,7 +89,7 @@ def _build(settings: Settings, cluster: ApiServer) -> _Parts:
     lines = Lines(cache, Priorities(writes))
     observer = Observer(writes, cache, revisions, lines, _clock)
     applier = Applier(writes, cache, revisions, defaults, metrics)
-    reconciler = Reconciler(observer, applier, lines, metrics)
+    reconciler = Reconciler(observer, applier, lines, judge, metrics)
     queue = KeyedQueue(reconciler.reconcile, workers=_WORKERS, jitter=random.random)
     metrics.queued.set_function(lambda: len(queue))
     metrics.leader.set_function(lambda: leadership.holds)
@@ -105,6 +107,7 @@ def _build(settings: Settings, cluster: ApiServer) -> _Parts:
         queue=queue,
         resync=resync,
         sweep=Sweep(writes, cache, applier, _clock),
+        judge=judge,
         registry=build_registry(cache, lines, keys, echoes, relisted),
     )
 
@@ -125,7 +128,10 @@ async def serve(settings: Settings, cluster: ApiServer) -> bool:
     stop = asyncio.Event()
     _stop_on_signals(stop)
     async with health:
-        await _until_one_ends(_finish_when(stop, parts), _work(parts, stop))
+        try:
+            await _until_one_ends(_finish_when(stop, parts), _work(parts, stop))
+        finally:
+            parts.judge.close()
     return stop.is_set()
 
 
