@@ -130,8 +130,8 @@ async def _cell(site: Site, phase: Phase, way: Way, count: int) -> Cell_:
 
 
 async def _cancel_all(site: Site, cell: Cell_, way: Way, runs: list[str]) -> None:
-    # The last in line first: the head's end would let the next one run.
-    for run in reversed(runs):
+    # Those that wait in line before its head, whose end would let the next one run.
+    for run in sorted(runs, key=lambda run: not cell.phase.holds(site, run)):
         if cell.phase.batch == 1:
             await asyncio.sleep(random.uniform(0, STARTING_SPREAD_SECONDS))  # noqa: S311 - a moment, no secret
         in_phase = cell.phase.holds(site, run)
