@@ -41,6 +41,8 @@ _STATES: Final = {"execute": "Running", "pause": "Paused", "resume": "Running", 
 _NUMBERS = itertools.count(1)
 # Nobody answered: the API or the API server is away.
 NO_ANSWER: Final = 0
+# How long REST waits for a pause before it says 202, in seconds.
+PAUSE_WAITS: Final = "2"
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ class World:
         path = f"/workflows/runs/{run.name}"
         if verb == "delete":
             return await self.client.rest.send("DELETE", path, params={"cancel": "true"})
-        return await self.client.rest.send("POST", f"{path}/{verb}")
+        params = {"wait": PAUSE_WAITS} if verb == "pause" else {}
+        return await self.client.rest.send("POST", f"{path}/{verb}", params=params)
 
     # --- what is seen
     async def marks(self, run: Run) -> Marks:
@@ -130,6 +133,15 @@ class World:
             lambda marks: len(marks.counts) >= least and (marks.hits or not least),
             seconds=seconds,
             what=f"{run.name} has begun {least} visits (story:\n{self.witness.story(run.name)})",
+        )
+
+    async def until_marks_of_attempt(self, run: Run, attempt: int, seconds: float = 60) -> None:
+        """Wait until a pod of that attempt has done something."""
+        await eventually(
+            lambda: self.marks(run),
+            lambda marks: any(pod.startswith(f"{run.name}-{attempt}-") for pod in marks.pods),
+            seconds=seconds,
+            what=f"attempt {attempt} of {run.name} works",
         )
 
     async def until_pulse(self, run: Run, seconds: float = 60) -> None:
@@ -157,13 +169,16 @@ class World:
         self.done_as_often_as_allowed(run, marks, crashes)
         if sight.phase == "Succeeded":
             assert set(marks.counts) == run.visits, self.witness.story(run.name)
+            done = (await self.client.rest.output(run.name)).get("done", [])
+            assert sorted(done) == sorted(run.visits), f"the state of {run.name} has each visit once: {done}"
         if sight.phase == "Cancelled":
             self._silent_since_the_stop(run, marks)
         return sight.phase
 
     async def pauses(self, run: Run, *, seconds: float = 60) -> None:
         """Wait until it is paused, and check that nothing of it runs and REST says so."""
-        await self.witness.until_phase(run.name, "Paused", seconds=seconds)
+        sight = await self.witness.until_phase(run.name, "Paused", *TERMINAL, seconds=seconds)
+        assert sight.phase == "Paused", self.witness.story(run.name)
         await self.nothing_left(run)
         assert await self.rest_status(run) == "PAUSED"
 

@@ -126,3 +126,13 @@ async def test_a_fork_of_a_fork_goes_on_from_it() -> None:
         await graph.aupdate_state(_config("fork"), {"seen": ["edit"]}, as_node="c")
         await saver.afork("fork", "second", fence=1, owner="second")
         assert await _seen(saver, "second") == ["a owls", "b owls", "c owls", "edit"]
+
+
+async def test_a_fork_that_was_copied_needs_its_source_no_more() -> None:
+    store = MemoryStore()
+    await _run_source(store)
+    async with ObjectStoreSaver(store) as saver:
+        await saver.afork("source", "fork", fence=1, owner="fork")
+        await saver.adelete_thread("source")
+        await saver.afork("source", "fork", fence=2, owner="fork")
+        assert await _seen(saver) == ["a owls", "b owls", "c owls"]

@@ -36,6 +36,12 @@ class EventSender:
         self._in_flight = 0
         self._flushing = self._halted = False
         self._progress = 0  # batches stored by the API
+        self._never = threading.Event()
+
+    @property
+    def dropped(self) -> int:
+        """How many events were left out, for the spool was full."""
+        return self._spool.dropped
 
     def start(self) -> None:
         """Start the thread."""
@@ -47,7 +53,9 @@ class EventSender:
             if not self._spool:
                 self._waiting_since = time.monotonic()
             self._spool.add(entry)
-            self._changed.notify_all()
+            # Who waits needs the first and the last of a batch; woken for each, it would hold up who reads.
+            if len(self._spool) in (1, protocol.EVENTS_BATCH_SIZE):
+                self._changed.notify_all()
 
     def flush(self, patience: float) -> bool:
         """Send what is queued, now. Gives up after `patience` seconds in which the API took no batch."""
@@ -103,7 +111,7 @@ class EventSender:
                 self._deliver_singly(batch, status)
                 return
             else:
-                self._pause(backoff)
+                self._never.wait(backoff)
             backoff = min(backoff * 2, _LAST_BACKOFF_SECONDS)
 
     def _deliver_singly(self, batch: list[bytes], status: int) -> None:
@@ -120,9 +128,3 @@ class EventSender:
             return self._client.post(protocol.EVENTS_PATH, body, timeout=_CALL_SECONDS).status
         except Unreachable:
             return 0
-
-    def _pause(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        with self._changed:
-            while (left := deadline - time.monotonic()) > 0:
-                self._changed.wait(left)

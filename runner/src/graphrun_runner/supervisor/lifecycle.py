@@ -71,6 +71,8 @@ def _finish(settings: Settings, attempt: Attempt, end: Conclusion) -> int:
     hurried = attempt.route.evicted or attempt.route.wanted == phases.STATE_CANCELLED
     if not attempt.sender.flush(report.HURRIED_FLUSH_SECONDS if hurried else report.FLUSH_SECONDS):
         say("not every event could be sent")
+    if attempt.sender.dropped:
+        say("events were left out: the API could not take them in time", events=attempt.sender.dropped)
     client = ApiClient(settings.api_url, settings.token_file)
     patience = report.HURRIED_REPORT_SECONDS if hurried else report.REPORT_SECONDS
     if report.report_end(client, end, attempt.reader.checkpoint, patience=patience):
