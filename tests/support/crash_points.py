@@ -61,16 +61,15 @@ class Relay:
         self.leader.proxy.faults.heal()
         return list(self.leader.proxy.faults.writes)
 
-    @property
-    def was_cut(self) -> bool:
-        """Whether the leader has met its last write."""
-        return self.leader.proxy.faults.was_cut.is_set()
+    def has_written(self, number: int) -> bool:
+        """Whether the leader has begun so many writes since `arm`."""
+        return len(self.leader.proxy.faults.writes) >= number
 
     async def take_over(self, cluster: Nodeless) -> str:
         """Once the leader is killed, let the standby lead. Answers the write at which it was."""
 
         async def look() -> bool:
-            return self.was_cut
+            return self.leader.proxy.faults.was_cut.is_set()
 
         await eventually(look, seconds=120, what="the leader's last write")
         last = self.leader.proxy.faults.writes[-1]
