@@ -20,7 +20,7 @@ from support.parts import Parts, parts_of
 from support.projects import Project
 from support.script_pods import PORT
 from support.waiting import eventually
-from support.witness import TERMINAL, Witness, witness_of
+from support.witness import PATIENCE, TERMINAL, Witness, witness_of
 
 Way = Literal["rest", "kubectl"]
 WAYS: Final[tuple[Way, ...]] = ("rest", "kubectl")
@@ -126,16 +126,16 @@ class World:
         """What the run's nodes have done."""
         return await self.counter.marks(run.key)
 
-    async def until_marks(self, run: Run, least: int, seconds: float = 60) -> Marks:
+    async def until_marks(self, run: Run, least: int, seconds: float = PATIENCE) -> Marks:
         """Wait until so many different visits have begun, or its pulse beats."""
         return await eventually(
             lambda: self.marks(run),
             lambda marks: len(marks.counts) >= least and (marks.hits or not least),
             seconds=seconds,
-            what=f"{run.name} has begun {least} visits (story:\n{self.witness.story(run.name)})",
+            what=f"{run.name} has begun {least} visits",
         )
 
-    async def until_marks_of_attempt(self, run: Run, attempt: int, seconds: float = 60) -> None:
+    async def until_marks_of_attempt(self, run: Run, attempt: int, seconds: float = PATIENCE) -> None:
         """Wait until a pod of that attempt has done something."""
         await eventually(
             lambda: self.marks(run),
@@ -144,7 +144,7 @@ class World:
             what=f"attempt {attempt} of {run.name} works",
         )
 
-    async def until_pulse(self, run: Run, seconds: float = 60) -> None:
+    async def until_pulse(self, run: Run, seconds: float = PATIENCE) -> None:
         """Wait until a sleeper works."""
         await eventually(
             lambda: self.marks(run), lambda marks: marks.hits, seconds=seconds, what=f"{run.name} works"
@@ -159,7 +159,7 @@ class World:
         return str(answer.json()["status"]) if answer.is_success else ""
 
     # --- what must hold
-    async def ends(self, run: Run, *phases: str, crashes: int = 0, seconds: float = 90) -> str:
+    async def ends(self, run: Run, *phases: str, crashes: int = 0, seconds: float = PATIENCE) -> str:
         """Wait for one of these ends, and check all that must be true then; the phase."""
         sight = await self.witness.until_phase(run.name, *TERMINAL, seconds=seconds)
         assert sight.phase in phases, f"{run.name} ended as {sight.phase}:\n{self.witness.story(run.name)}"
@@ -175,7 +175,7 @@ class World:
             self._silent_since_the_stop(run, marks)
         return sight.phase
 
-    async def pauses(self, run: Run, *, seconds: float = 60) -> None:
+    async def pauses(self, run: Run, *, seconds: float = PATIENCE) -> None:
         """Wait until it is paused, and check that nothing of it runs and REST says so."""
         sight = await self.witness.until_phase(run.name, "Paused", *TERMINAL, seconds=seconds)
         assert sight.phase == "Paused", self.witness.story(run.name)
@@ -188,7 +188,7 @@ class World:
         if run.name not in self.witness.excused:
             assert not marks.overlaps(), f"{run.name}: {marks.overlaps()}\n{self.witness.story(run.name)}"
 
-    async def nothing_left(self, run: Run, seconds: float = 60) -> None:
+    async def nothing_left(self, run: Run, seconds: float = PATIENCE) -> None:
         """Wait until no pod, no Job and no process of the run is at work."""
         await eventually(
             lambda: self._left_of(run),
@@ -204,7 +204,7 @@ class World:
         left += [job["metadata"]["name"] for job in await self.access.items(JOBS, selector) if _may_run(job)]
         return left
 
-    async def agreed(self, run: Run, phase: str, seconds: float = 20) -> None:
+    async def agreed(self, run: Run, phase: str, seconds: float = 60) -> None:
         """REST and history show what the resource shows, and what REST has said before was true."""
         word = REST_WORDS[phase]
         await eventually(

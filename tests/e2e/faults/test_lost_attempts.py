@@ -14,6 +14,8 @@ from support.node_processes import ContainerProcess, frozen_processes, signal_al
 from support.projects import Project
 from support.waiting import eventually
 
+pytestmark = pytest.mark.timeout(600)
+
 Play = Callable[[World], Coroutine[Any, Any, None]]
 SCENARIOS: list[Play] = []
 
@@ -87,7 +89,7 @@ async def a_cancel_needs_no_answer_of_a_frozen_supervisor(world: World) -> None:
 
     with frozen_processes(_chosen(world, run.name, _supervisor)):
         await world.tell(run, "cancel", "kubectl")
-        await world.ends(run, "Cancelled", seconds=30)
+        await world.ends(run, "Cancelled", seconds=60)
 
 
 @scenario
@@ -113,7 +115,7 @@ async def a_cancel_ends_a_frozen_graph_process(world: World) -> None:
 
     with frozen_processes(_chosen(world, run.name, _graph)):
         await world.tell(run, "cancel", "rest")
-        await world.ends(run, "Cancelled", seconds=30)
+        await world.ends(run, "Cancelled", seconds=60)
 
 
 @scenario
