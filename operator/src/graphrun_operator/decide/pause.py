@@ -105,9 +105,12 @@ def _held_by_suspension(situation: Situation) -> tuple[str, str] | None:
 
 
 def _is_suspended(situation: Situation) -> bool:
-    """By a queue or by hand: the operator itself suspends only what is being cancelled, or has run out of time."""
+    """By a queue or by hand: the operator itself suspends only what is being cancelled, or has run out of time.
+
+    The Job controller closes a suspended Job whose pod had ended by itself; nobody will unsuspend that.
+    """
     job = situation.attempt.job
-    return job is not None and job.suspended and not job.deleting
+    return job is not None and job.suspended and not job.deleting and job.finished_at is None
 
 
 def _paused(situation: Situation, end: AttemptEnd | None) -> dict[str, object] | None:
