@@ -39,7 +39,7 @@ class Relay:
         proxy = self._stack.enter_context(apiserver_proxy(self._plane, self._folder))
         replica = _Replica(proxy, self._folder / f"operator-{self._count}")
         self._stack.callback(replica.process.kill)
-        replica.process.start(healthy=False)
+        replica.process.start(ready=False)
         return replica
 
     async def ready(self) -> None:

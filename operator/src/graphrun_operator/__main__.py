@@ -28,7 +28,7 @@ from graphrun_operator.cache import Cache
 from graphrun_operator.cluster import ApiServer, connect
 from graphrun_operator.echoes import Echoes
 from graphrun_operator.errors import LeadershipLost
-from graphrun_operator.handlers import build_registry, build_settings
+from graphrun_operator.handlers import Listings, build_registry, build_settings
 from graphrun_operator.health import judge_health, serve_health
 from graphrun_operator.leadership import Leadership, LeaseTimes
 from graphrun_operator.lines import Lines
@@ -52,6 +52,8 @@ log = logging.getLogger("graphrun_operator")
 _WORKERS: Final = 16
 # What passes under way are given on SIGTERM, in seconds; what is cut then is made good by the next leader.
 _FINISH_SECONDS: Final = 1.5
+# For connections under TLS that have just been closed, Kopf's among them, to be so; in seconds.
+_GOODBYE_SECONDS: Final = 0.1
 
 
 def _clock() -> datetime:
@@ -69,6 +71,7 @@ class _Parts:
     resync: Resync
     sweep: Sweep
     judge: SchemaJudge
+    listings: Listings
     registry: kopf.OperatorRegistry
 
 
@@ -100,6 +103,7 @@ def _build(settings: Settings, cluster: ApiServer) -> _Parts:
         metrics.relists.inc()
         resync.soon()
 
+    listings = Listings(relisted)
     return _Parts(
         metrics=metrics,
         echoes=echoes,
@@ -108,7 +112,8 @@ def _build(settings: Settings, cluster: ApiServer) -> _Parts:
         resync=resync,
         sweep=Sweep(writes, cache, applier, _clock),
         judge=judge,
-        registry=build_registry(cache, lines, keys, echoes, relisted),
+        listings=listings,
+        registry=build_registry(cache, lines, keys, echoes, listings),
     )
 
 
@@ -124,6 +129,7 @@ async def serve(settings: Settings, cluster: ApiServer) -> bool:
     health = serve_health(
         settings.health_port,
         lambda: judge_health(oldest_wait=parts.queue.oldest_wait(), deaf=parts.echoes.deaf()),
+        lambda: parts.listings.complete,
     )
     stop = asyncio.Event()
     _stop_on_signals(stop)
@@ -216,6 +222,7 @@ async def main() -> int:
         return 1
     finally:
         await cluster.close()
+        await asyncio.sleep(_GOODBYE_SECONDS)
     if not asked:
         log.error("operator ends: its watches did")
         return 1
