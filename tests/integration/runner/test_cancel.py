@@ -1,4 +1,4 @@
-"""Cancel: every process is gone within a second, whatever the graph does, and then it is reported."""
+"""Cancel: every process is gone, whatever the graph does, and then it is reported. How fast: benchmarks/latency."""
 
 import os
 import signal
@@ -16,13 +16,12 @@ needs_namespaces = pytest.mark.usefixtures("root")
 
 @pytest.mark.parametrize("by", ["api", "file", "sigterm", "sigterm-api"])
 @pytest.mark.parametrize("graph", ["sleeping", "sleeping_in_thread", "blocked", "stubborn"])
-def test_a_cancel_ends_every_process_within_a_second(runner: Runner, graph: str, by: str) -> None:
+def test_a_cancel_ends_every_process(runner: Runner, graph: str, by: str) -> None:
     attempt = runner.start(f"flows:{graph}")
     runner.api.until(lambda api: len(api.of("node_started")) == 2)
     if graph == "stubborn":
         attempt.until_marked("ignoring")
     [child] = attempt.children()
-    asked = time.monotonic()
     if by in ("api", "sigterm-api"):
         runner.api.command("Cancelled")
     else:
@@ -30,11 +29,20 @@ def test_a_cancel_ends_every_process_within_a_second(runner: Runner, graph: str,
     if by.startswith("sigterm"):  # the operator deletes the pod at the same time
         attempt.process.send_signal(signal.SIGTERM)
     assert attempt.wait() == 82, attempt.log
-    assert time.monotonic() - asked < 1.0
     assert not Path(f"/proc/{child}").exists()
     assert attempt.outcome["result"] == "Cancelled"
     assert attempt.termination_message == attempt.outcome
     assert len(runner.api.reports) == 1
+
+
+def test_without_the_api_the_end_of_the_container_tells_that_it_is_cancelled(runner: Runner) -> None:
+    attempt = runner.start("flows:sleeping")
+    runner.api.until(lambda api: len(api.of("node_started")) == 2)
+    runner.api.hang_up()
+    attempt.desire("Cancelled")
+    assert attempt.wait() == 82, attempt.log
+    assert attempt.termination_message["result"] == "Cancelled"
+    assert "the end could not be reported" in attempt.log
 
 
 @needs_namespaces
