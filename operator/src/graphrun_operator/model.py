@@ -111,6 +111,7 @@ class AnnotatePod:
 
     name: str
     state: str
+    since: datetime
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from graphrun_devcluster.faults import Faults
 from graphrun_devcluster.stack.installing import cluster_name
 from support.fault_world import Run, World
 from support.kube_access import PODS
+from support.projects import Project
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("root", "three_nodes")]
@@ -28,9 +29,9 @@ WAITS = {"retries": {"onNodeLost": "Wait"}}
 
 
 @pytest.fixture(scope="module")
-def three_nodes(environment: stack.Environment) -> Iterator[None]:
-    """The cluster with a node to freeze and a node to kill; afterwards as it was."""
-    assert environment
+def three_nodes(fault_project: Project) -> Iterator[None]:
+    """The cluster with a node to freeze and a node to kill; afterwards as it was. The counter is on the first."""
+    assert fault_project
     stack.up(nodes=3)
     try:
         yield

@@ -148,6 +148,17 @@ async def forgiving(state: State) -> Any:
         return mark(state, "forgiven")
 
 
+waits = chain(sleeping=sleeping).compile()
+
+
+async def giving_up(state: State) -> Any:
+    try:
+        await asyncio.wait_for(waits.ainvoke(state), 0.5)
+    except TimeoutError:
+        return mark(state, "gave up")
+
+
+gave_up = chain(giving_up=giving_up, after=marked("after"))
 forgiven = chain(forgiving=forgiving, after=marked("after"))
 
 # --- subgraphs: two levels, and questions within

@@ -79,6 +79,14 @@ def test_a_failure_in_a_subgraph_that_its_caller_forgives_is_told(runner: Runner
     assert ended == ["forgiving", "after"]
 
 
+def test_a_subgraph_that_its_caller_gives_up_leaves_no_node_running(runner: Runner) -> None:
+    attempt = runner.start("shapes:gave_up")
+    assert attempt.wait() == 0, attempt.log
+    assert runner.marks == ["sleeping", "gave up", "after"]
+    assert _told(runner, "node_failed") == [("node_failed", "sleeping", {"error": "CancelledError"})]
+    assert [node for _, node, _ in _told(runner, "node_completed")] == ["giving_up", "after"]
+
+
 def test_a_drain_two_subgraphs_deep_ends_the_innermost_step_and_nothing_runs_twice(runner: Runner) -> None:
     attempt = runner.start("shapes:two_levels")
     attempt.until_marked("held-entered")

@@ -135,13 +135,12 @@ class BusyStore(PassingStore):
 
     def __init__(self, inner: MemoryStore) -> None:
         super().__init__(inner)
-        self.grows: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self.grows: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     async def list(self, prefix: str, *, max_keys: int = 1000, start_after: str = "") -> Sequence[Entry]:
         found = await super().list(prefix, max_keys=max_keys, start_after=start_after)
-        if prefix.endswith("/source/d/") and self.grows is not None:
-            grows, self.grows = self.grows, None
-            await grows()
+        if prefix.endswith("/source/d/") and self.grows:
+            await self.grows.pop()()
         return found
 
 
@@ -160,13 +159,13 @@ async def test_a_thread_that_grows_while_it_is_copied_is_copied_with_all_that_it
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
 
     loop = asyncio.get_running_loop()
-    store.grows = grow
+    store.grows.append(grow)
     async with ObjectStoreSaver(store) as saver:
         if how == "fork":
             await saver.afork("source", "fork", fence=1, owner="fork")
         else:
             await saver.acopy_thread("source", "fork")
-        assert store.grows is None
+        assert not store.grows
     await writer.adelete_thread("source")
     await writer.aclose()
     async with ObjectStoreSaver(inner) as reader:

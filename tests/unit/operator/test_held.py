@@ -4,7 +4,7 @@ import pytest
 
 from graphrun_operator.decide.rules import decide
 from graphrun_operator.model import CreateJob, DeleteJob, Plan
-from support.builders import REVISION, Scene, a_run
+from support.builders import REVISION, Scene, a_run, ago
 from support.played_out import carried_out
 
 
@@ -53,6 +53,17 @@ def test_a_held_run_waits_with_its_suspended_job_and_goes_on_in_a_new_attempt_wh
     assert plan.opens
     assert plan.opens["attempt"] == 2
     assert CreateJob(2, REVISION) in plan.writes
+
+
+def test_a_suspended_job_that_is_closed_is_not_waited_for() -> None:
+    """Found by the model: the Job controller had counted a crash just before it saw the suspension."""
+    scene = a_run().running().stopped().exited(1)
+    scene.with_job(suspended=True, finished_at=ago(1))
+    crashed = scene.decided()
+    assert crashed.opens
+    assert crashed.opens["attempt"] == 2
+    held = scene.shown("Paused", "JobSuspended").decided()
+    assert held.opens
 
 
 def test_a_person_may_resume_a_held_run_over_the_suspension() -> None:

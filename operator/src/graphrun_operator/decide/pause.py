@@ -105,9 +105,12 @@ def _held_by_suspension(situation: Situation) -> tuple[str, str] | None:
 
 
 def _is_suspended(situation: Situation) -> bool:
-    """By a queue or by hand: the operator itself suspends only what is being cancelled, or has run out of time."""
+    """By a queue or by hand: the operator itself suspends only what is being cancelled, or has run out of time.
+
+    The Job controller closes a suspended Job whose pod had ended by itself; nobody will unsuspend that.
+    """
     job = situation.attempt.job
-    return job is not None and job.suspended and not job.deleting
+    return job is not None and job.suspended and not job.deleting and job.finished_at is None
 
 
 def _paused(situation: Situation, end: AttemptEnd | None) -> dict[str, object] | None:
@@ -137,4 +140,4 @@ def told(situation: Situation) -> tuple[Write, ...]:
     pod, wanted = situation.attempt.pod, situation.run.spec.state
     if pod is None or pod.ended or pod.deleting or pod.desired_state == wanted:
         return ()
-    return (AnnotatePod(pod.name, wanted),)
+    return (AnnotatePod(pod.name, wanted, situation.now),)
