@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -33,16 +32,6 @@ def test_a_cancel_ends_every_process(runner: Runner, graph: str, by: str) -> Non
     assert attempt.outcome["result"] == "Cancelled"
     assert attempt.termination_message == attempt.outcome
     assert len(runner.api.reports) == 1
-
-
-def test_without_the_api_the_end_of_the_container_tells_that_it_is_cancelled(runner: Runner) -> None:
-    attempt = runner.start("flows:sleeping")
-    runner.api.until(lambda api: len(api.of("node_started")) == 2)
-    runner.api.hang_up()
-    attempt.desire("Cancelled")
-    assert attempt.wait() == 82, attempt.log
-    assert attempt.termination_message["result"] == "Cancelled"
-    assert "the end could not be reported" in attempt.log
 
 
 @needs_namespaces
@@ -93,11 +82,10 @@ def test_a_cancel_with_the_api_away_acts_on_the_file_and_leaves_the_message(runn
     attempt = runner.start("flows:sleeping")
     runner.api.until(lambda api: api.started("asleep"))
     runner.api.hang_up()
-    asked = time.monotonic()
     attempt.desire("Cancelled")
     assert attempt.wait() == 82, attempt.log
-    assert time.monotonic() - asked < 2.5
     assert attempt.termination_message["result"] == "Cancelled"
+    assert "the end could not be reported" in attempt.log
 
 
 def test_a_sigterm_of_an_unclaimed_pod_runs_nothing(runner: Runner) -> None:
