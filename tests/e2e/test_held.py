@@ -68,7 +68,7 @@ async def test_a_fork_goes_on_from_another_runs_checkpoint_with_its_state_edited
 
 
 async def other_revision(client: Client) -> tuple[str, str]:
-    """A paused run of Workflow `revised`, and a revision of it that lacks a node of the run's."""
+    """A paused run of Workflow `revised`, and a revision of it whose nodes have other names."""
     workflow = await client.kubectl.get("gwf", "rounds")
     spec = workflow["spec"]
     manifest = {**workflow, "metadata": {"name": "revised"}, "spec": spec}
@@ -78,7 +78,10 @@ async def other_revision(client: Client) -> tuple[str, str]:
         await watcher.until(lambda: watcher.view.completed("work") >= 2, 60, "two visits are done")
     await client.rest.verb(run, "pause", wait="10")
     await client.until_phase(run, "Paused")
-    renamed = {name: text.replace('"work"', '"labour"') for name, text in spec["graph"]["files"].items()}
+    renamed = {
+        name: text.replace('"work"', '"labour"').replace('"plan"', '"scheme"')
+        for name, text in spec["graph"]["files"].items()
+    }
     await patch(client, "gwf", "revised", {"spec": {"graph": {"files": renamed}}})
     newer = await client.start("revised", {"rounds": 1, "key": "newer"})
     revision: str = (await client.until_phase(newer, "Running", "Succeeded", "Failed"))["revision"]
@@ -94,7 +97,7 @@ async def test_a_run_does_not_go_on_by_a_revision_that_its_state_does_not_fit(cl
         lambda: client.resource_status(run), lambda seen: seen.get("reason") == "IncompatibleRevision"
     )
     assert status["phase"] == "Paused"
-    assert "work" in status["message"]
+    assert status["message"].startswith("nodes: ")
     shown = await client.rest.status(run)
     assert (shown["status"], shown["waiting"]["kind"]) == ("PAUSED", "revision")
 

@@ -105,6 +105,8 @@ async def test_a_subgraph_that_overtook_its_root_in_storage_is_not_taken_for_the
     store.die()
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
+    with contextlib.suppress(CheckpointError):
+        await saver.aclose()
     values, ran = await _resume(backing)
     assert values == EXPECTED
     assert set(ran) == NODES
