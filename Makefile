@@ -70,10 +70,41 @@ soak-checkpoints: setup ## Kill processes that checkpoint, ROUNDS runs long, and
 bench-checkpoints: setup ## Our checkpoint saver beside the published ones: requests, bytes, times (11 min; BENCH="--quick")
 	@PYTHONPATH=tests $(PY) -m benchmarks.checkpoints $(BENCH)
 
+# On the cluster that is up, or is brought up: GRAPHRUN_CLUSTER_NAME says which. Options: BENCH="--only …".
+define on_the_cluster
+	@$(PY) -m graphrun_devcluster up >/dev/null
+	@PYTHONPATH=tests $(PY) -m $(1) -n $(2) $(BENCH)
+endef
+
+.PHONY: bench-latency
+bench-latency: components ## Cancel in each phase, by REST, by kubectl, without the API; pause, resume, start (N=100: hours)
+	$(call on_the_cluster,benchmarks.latency,$(or $(N),100))
+
+.PHONY: bench-failover
+bench-failover: components ## An operator lost, an API replica lost: how long the work stands still
+	$(call on_the_cluster,benchmarks.failover,$(or $(N),5))
+
+.PHONY: bench-writes
+bench-writes: components ## Writes to the API server for one run, by the audit log (BENCH=--each)
+	$(call on_the_cluster,benchmarks.writes,$(or $(N),3))
+
 .PHONY: e2e
 e2e: components ## The product by its chart on a real node
 	@$(PY) -m graphrun_devcluster up >/dev/null
 	$(PYTEST) tests/e2e
+
+FAULTS := tests/e2e/faults
+MINUTES ?= 10
+.PHONY: faults
+faults: components ## Break every part for 30 s, and race ROUNDS rounds of each race (SEED=… repeats)
+	@$(PY) -m graphrun_devcluster up >/dev/null
+	GRAPHRUN_FAULT_ROUNDS=$(ROUNDS) GRAPHRUN_FAULT_SEED=$(SEED) GRAPHRUN_OUTAGE_SECONDS=30 \
+		$(PYTEST) -s $(FAULTS) --ignore=$(FAULTS)/test_soak.py
+
+.PHONY: soak
+soak: components ## Thirty runs at once, told and hit at random, for MINUTES
+	@$(PY) -m graphrun_devcluster up >/dev/null
+	GRAPHRUN_SOAK_MINUTES=$(MINUTES) GRAPHRUN_FAULT_SEED=$(SEED) $(PYTEST) -s $(FAULTS)/test_soak.py
 
 # Before the tests, not in them: the first build takes minutes, and a test has a time limit.
 .PHONY: components

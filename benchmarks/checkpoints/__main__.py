@@ -11,8 +11,8 @@ from benchmarks.checkpoints.bench import FULL, QUICK, Bench
 from benchmarks.checkpoints.driver import SaverFailed
 from benchmarks.checkpoints.environments import SAVERS, SaverKind, python_of
 from benchmarks.checkpoints.servers import running_site
-from benchmarks.checkpoints.tables import Table
 from benchmarks.checkpoints.targets import judge
+from benchmarks.tables import Table
 from graphrun_devcluster.progress import Progress
 
 PARTS = ("cost", "latency", "large", "concurrency", "imports", "long")

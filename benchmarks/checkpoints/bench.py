@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.checkpoints.environments import SaverKind
 from benchmarks.checkpoints.servers import Site
-from benchmarks.checkpoints.tables import Table
 from benchmarks.checkpoints.workloads import Workload
+from benchmarks.tables import Table
 from graphrun_devcluster.progress import Progress
 
 MB = 1_000_000

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from benchmarks.checkpoints.bench import Bench
 from benchmarks.checkpoints.driver import Measured
-from benchmarks.checkpoints.tables import Column, Table
 from benchmarks.checkpoints.worker import Job
+from benchmarks.tables import Column, Table
 
 _COLUMNS = (Column("PUTs", 0), Column("requests", 0), Column("wall s", 2))
 

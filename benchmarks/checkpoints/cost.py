@@ -14,10 +14,10 @@ from benchmarks.checkpoints.driver import Measured, SaverFailed
 from benchmarks.checkpoints.environments import MEMORY, SaverKind
 from benchmarks.checkpoints.savers import Place
 from benchmarks.checkpoints.servers import Stored
-from benchmarks.checkpoints.tables import Cell, Column, Table
 from benchmarks.checkpoints.texts import Writer
 from benchmarks.checkpoints.worker import HISTORY, THREAD, Job
 from benchmarks.checkpoints.workloads import Workload
+from benchmarks.tables import Cell, Column, Table
 from graphrun_checkpoints import CheckpointReader, Credentials, MinioStore, StorageConfig
 
 _FEW_REQUESTS = 30

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.checkpoints.bench import Bench
-from benchmarks.checkpoints.tables import Column, Table
+from benchmarks.tables import Column, Table
 
 _GRAPH = "import langgraph.graph"
 _COLUMNS = (

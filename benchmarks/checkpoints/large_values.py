@@ -7,8 +7,8 @@ from benchmarks.checkpoints.bench import MB, Bench
 from benchmarks.checkpoints.driver import Measured, SaverFailed
 from benchmarks.checkpoints.environments import MEMORY, SaverKind
 from benchmarks.checkpoints.savers import Place
-from benchmarks.checkpoints.tables import Cell, Column, Table
 from benchmarks.checkpoints.worker import Job
+from benchmarks.tables import Cell, Column, Table
 
 _COLUMNS = tuple(
     Column(f"{when}: {what}", digits)

@@ -6,8 +6,8 @@ from pathlib import Path
 from benchmarks.checkpoints.bench import Bench
 from benchmarks.checkpoints.driver import SaverFailed
 from benchmarks.checkpoints.environments import SaverKind
-from benchmarks.checkpoints.tables import Cell, Column, Table
 from benchmarks.checkpoints.worker import Job
+from benchmarks.tables import Cell, Column, Table
 
 _FIGURES = (("sync ms/step", 1), ("async ms/step", 1), ("resume ms", 0))
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from benchmarks.checkpoints.bench import Bench
 from benchmarks.checkpoints.driver import Measured
 from benchmarks.checkpoints.savers import Place
-from benchmarks.checkpoints.tables import Cell, Column, Table
 from benchmarks.checkpoints.worker import Job
 from benchmarks.checkpoints.workloads import Workload
+from benchmarks.tables import Cell, Column, Table
 
 _COLUMNS = (
     Column("async: ms/step", 2),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from benchmarks.checkpoints.bench import MB, OURS
 from benchmarks.checkpoints.concurrency import Puts
 from benchmarks.checkpoints.cost import Cost, Costs
-from benchmarks.checkpoints.tables import Column, Table
+from benchmarks.tables import Column, Table
 
 _COLUMNS = (Column("target"), Column("measured"), Column(""))
 

@@ -232,7 +232,7 @@ def test_probes_ask_the_documented_paths() -> None:
     assert asked == {
         ("graphrun-operator", "startupProbe"): (8082, "/healthz"),
         ("graphrun-operator", "livenessProbe"): (8082, "/healthz"),
-        ("graphrun-operator", "readinessProbe"): (8082, "/healthz"),
+        ("graphrun-operator", "readinessProbe"): (8082, "/readyz"),
         ("graphrun-api", "startupProbe"): (8080, "/healthz"),
         ("graphrun-api", "livenessProbe"): (8080, "/healthz"),
         ("graphrun-api", "readinessProbe"): (8080, "/readyz"),

@@ -206,8 +206,11 @@ class Project:
         owner = _owner(names.API_VERSION, names.WORKFLOW_RUN_KIND, manifest)
         job = {
             "metadata": {"name": f"{run}-{attempt}", "labels": labels, "ownerReferences": [owner]},
-            # suspended: its controller makes no pods, ours stands in
-            "spec": {"suspend": True, "template": {"spec": {**_pod_spec(), "restartPolicy": "Never"}}},
+            # no controller touches it: its own would let go of a pod that it did not make
+            "spec": {
+                "managedBy": f"{names.GROUP}/test",
+                "template": {"spec": {**_pod_spec(), "restartPolicy": "Never"}},
+            },
         }
         made = await self.kube.call("POST", f"/apis/batch/v1/namespaces/{self.namespace}/jobs", job)
         pod = {
@@ -215,7 +218,7 @@ class Project:
                 "name": f"{run}-{attempt}-{uuid.uuid4().hex[:5]}",
                 "labels": labels,
                 "ownerReferences": [_owner("batch/v1", "Job", made)],
-                # keeps the Job controller from tidying up a pod that it did not make
+                # keeps the pod from being tidied up
                 "finalizers": ["graphrun.dev/test"],
             },
             "spec": _pod_spec(),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 _WRITE = re.compile(rb"^(POST|PATCH|PUT|DELETE) ([^ ?]*)")
+_LISTING = re.compile(rb"^GET (/[^ ?]*/(?:workflowruns|workflows|jobs|pods)(?:[?][^ ]*)?) ")
 
 Watches = Literal["pass", "silent", "gone", "gone in stream"]
 
@@ -26,11 +27,13 @@ class ApiServerFaults:
         away: every request is answered by closing its connection.
         watches: what becomes of watches; "silent" holds back what open and new ones tell, "gone" is HTTP 410.
         writes: method and path of each write but the lease's, in the order in which they came.
+        listings: the target of each listing of all namespaces, in the order in which they came.
         watches_opened: the target of each watch, in the order in which they came.
     """
 
     away: bool = False
     writes: list[str] = field(default_factory=list)
+    listings: list[str] = field(default_factory=list)
     watches_opened: list[str] = field(default_factory=list)
     was_cut: threading.Event = field(default_factory=threading.Event)
     _watches: Watches = "pass"
@@ -66,6 +69,12 @@ class ApiServerFaults:
             self.writes.clear()
             self.was_cut.clear()
             self._cut = _Cut(number, reached, then)
+
+    def note_listing(self, head: bytes) -> None:
+        """Take note of a request that is a listing of all namespaces."""
+        found = _LISTING.match(head)
+        if found:
+            self.listings.append(found[1].decode())
 
     def let_pass(self, head: bytes) -> bool:
         """Whether a request may go on to the API server."""

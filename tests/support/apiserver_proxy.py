@@ -70,6 +70,11 @@ class ApiServerProxy:
             if each.is_watch:
                 each.end()
 
+    def silence_open_watches(self) -> None:
+        """Those that are open now tell nothing any more; new ones do."""
+        for each in list(self._conversations):
+            each.is_silent = each.is_watch
+
     def cut_all(self) -> None:
         """End every connection."""
         for each in list(self._conversations):
@@ -107,6 +112,7 @@ class _Conversation:
         self._proxy, self._client = proxy, Stream(client)
         self._server: Stream | None = None
         self.is_watch = False
+        self.is_silent = False
 
     def run(self) -> None:
         with contextlib.suppress(OSError):  # one of the two went away: so does the other
@@ -130,6 +136,7 @@ class _Conversation:
         if _WATCH.match(head):
             self._watch(request)
             return False
+        faults.note_listing(head)
         if not faults.let_pass(head):
             return False
         answer = self._ask(request)
@@ -164,7 +171,8 @@ class _Conversation:
         server.socket.sendall(request.head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
         while data := server.socket.recv(1 << 16):
             faults.hold_if_silent()
-            self._client.socket.sendall(data)
+            if not self.is_silent:
+                self._client.socket.sendall(data)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from support.parts import Parts, parts_of
 from support.projects import Project
 from support.script_pods import PORT
 from support.waiting import eventually
-from support.witness import TERMINAL, Witness, witness_of
+from support.witness import PATIENCE, TERMINAL, Witness, witness_of
 
 Way = Literal["rest", "kubectl"]
 WAYS: Final[tuple[Way, ...]] = ("rest", "kubectl")
@@ -41,6 +41,8 @@ _STATES: Final = {"execute": "Running", "pause": "Paused", "resume": "Running", 
 _NUMBERS = itertools.count(1)
 # Nobody answered: the API or the API server is away.
 NO_ANSWER: Final = 0
+# How long REST waits for a pause before it says 202, in seconds.
+PAUSE_WAITS: Final = "2"
 
 
 @dataclass(frozen=True)
@@ -116,23 +118,33 @@ class World:
         path = f"/workflows/runs/{run.name}"
         if verb == "delete":
             return await self.client.rest.send("DELETE", path, params={"cancel": "true"})
-        return await self.client.rest.send("POST", f"{path}/{verb}")
+        params = {"wait": PAUSE_WAITS} if verb == "pause" else {}
+        return await self.client.rest.send("POST", f"{path}/{verb}", params=params)
 
     # --- what is seen
     async def marks(self, run: Run) -> Marks:
         """What the run's nodes have done."""
         return await self.counter.marks(run.key)
 
-    async def until_marks(self, run: Run, least: int, seconds: float = 60) -> Marks:
+    async def until_marks(self, run: Run, least: int, seconds: float = PATIENCE) -> Marks:
         """Wait until so many different visits have begun, or its pulse beats."""
         return await eventually(
             lambda: self.marks(run),
             lambda marks: len(marks.counts) >= least and (marks.hits or not least),
             seconds=seconds,
-            what=f"{run.name} has begun {least} visits (story:\n{self.witness.story(run.name)})",
+            what=f"{run.name} has begun {least} visits",
         )
 
-    async def until_pulse(self, run: Run, seconds: float = 60) -> None:
+    async def until_marks_of_attempt(self, run: Run, attempt: int, seconds: float = PATIENCE) -> None:
+        """Wait until a pod of that attempt has done something."""
+        await eventually(
+            lambda: self.marks(run),
+            lambda marks: any(pod.startswith(f"{run.name}-{attempt}-") for pod in marks.pods),
+            seconds=seconds,
+            what=f"attempt {attempt} of {run.name} works",
+        )
+
+    async def until_pulse(self, run: Run, seconds: float = PATIENCE) -> None:
         """Wait until a sleeper works."""
         await eventually(
             lambda: self.marks(run), lambda marks: marks.hits, seconds=seconds, what=f"{run.name} works"
@@ -147,7 +159,7 @@ class World:
         return str(answer.json()["status"]) if answer.is_success else ""
 
     # --- what must hold
-    async def ends(self, run: Run, *phases: str, crashes: int = 0, seconds: float = 90) -> str:
+    async def ends(self, run: Run, *phases: str, crashes: int = 0, seconds: float = PATIENCE) -> str:
         """Wait for one of these ends, and check all that must be true then; the phase."""
         sight = await self.witness.until_phase(run.name, *TERMINAL, seconds=seconds)
         assert sight.phase in phases, f"{run.name} ended as {sight.phase}:\n{self.witness.story(run.name)}"
@@ -157,13 +169,16 @@ class World:
         self.done_as_often_as_allowed(run, marks, crashes)
         if sight.phase == "Succeeded":
             assert set(marks.counts) == run.visits, self.witness.story(run.name)
+            done = (await self.client.rest.output(run.name)).get("done", [])
+            assert sorted(done) == sorted(run.visits), f"the state of {run.name} has each visit once: {done}"
         if sight.phase == "Cancelled":
             self._silent_since_the_stop(run, marks)
         return sight.phase
 
-    async def pauses(self, run: Run, *, seconds: float = 60) -> None:
+    async def pauses(self, run: Run, *, seconds: float = PATIENCE) -> None:
         """Wait until it is paused, and check that nothing of it runs and REST says so."""
-        await self.witness.until_phase(run.name, "Paused", seconds=seconds)
+        sight = await self.witness.until_phase(run.name, "Paused", *TERMINAL, seconds=seconds)
+        assert sight.phase == "Paused", self.witness.story(run.name)
         await self.nothing_left(run)
         assert await self.rest_status(run) == "PAUSED"
 
@@ -173,7 +188,7 @@ class World:
         if run.name not in self.witness.excused:
             assert not marks.overlaps(), f"{run.name}: {marks.overlaps()}\n{self.witness.story(run.name)}"
 
-    async def nothing_left(self, run: Run, seconds: float = 60) -> None:
+    async def nothing_left(self, run: Run, seconds: float = PATIENCE) -> None:
         """Wait until no pod, no Job and no process of the run is at work."""
         await eventually(
             lambda: self._left_of(run),
@@ -189,7 +204,7 @@ class World:
         left += [job["metadata"]["name"] for job in await self.access.items(JOBS, selector) if _may_run(job)]
         return left
 
-    async def agreed(self, run: Run, phase: str, seconds: float = 20) -> None:
+    async def agreed(self, run: Run, phase: str, seconds: float = 60) -> None:
         """REST and history show what the resource shows, and what REST has said before was true."""
         word = REST_WORDS[phase]
         await eventually(

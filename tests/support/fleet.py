@@ -6,8 +6,9 @@ from typing import Any
 
 from support.fault_world import Run, Way, World
 
-# What goes on through an outage: enough rounds to be at work when it begins and when it ends.
-GOES_ON: dict[str, Any] = {"rounds": 10, "wide": 2, "seconds": 0.4}
+VISIT: dict[str, Any] = {"wide": 2, "seconds": 0.8}
+# At work when an outage begins and when it ends, however slow the machine is in bringing it about.
+ROUNDS_BESIDES = 20
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,18 @@ class Fleet:
     starting: list[Run]  # filled when the phase begins
 
     @classmethod
-    async def ready(cls, world: World) -> "Fleet":
+    async def ready(cls, world: World, outage_seconds: float) -> "Fleet":
         """At work: all but the one that is to be resumed, which is paused."""
-        running, pausing, resuming, cancelling = await asyncio.gather(
-            world.launch(**GOES_ON),
-            world.launch(rounds=3, wide=2, seconds=1.5),
-            world.launch(**GOES_ON),
-            world.launch("sleeper"),
-        )
+        resuming = await world.launch(rounds=5, **VISIT)
         await world.until_marks(resuming, 2)
         await world.tell(resuming, "pause", "rest")
         await world.pauses(resuming)
+        rounds = round(outage_seconds / VISIT["seconds"]) + ROUNDS_BESIDES
+        running, pausing, cancelling = await asyncio.gather(
+            world.launch(rounds=rounds, **VISIT),
+            world.launch(rounds=8, wide=2, seconds=2),
+            world.launch("sleeper"),
+        )
         await asyncio.gather(
             world.until_marks(running, 1), world.until_marks(pausing, 1), world.until_pulse(cancelling)
         )

@@ -1,6 +1,6 @@
 """Counts side effects outside the pods that cause them: standard library only, so it runs in any image.
 
-POST /hit/KEY?pod=NAME counts; GET /hits?prefix=P answers {KEY: {"count": n, "last": RFC 3339, "pods": {NAME: [first, last]}}}.
+POST /hit/KEY?pod=NAME&at=SECONDS counts; without `at`, by the sender's clock, it is when the counter comes to it. GET /hits?prefix=P answers {KEY: {"count": n, "last": RFC 3339, "pods": {NAME: [first, last]}}}.
 """
 
 import json
@@ -18,12 +18,15 @@ _lock = threading.Lock()
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         address = urlsplit(self.path)
-        pod = parse_qs(address.query).get("pod", [""])[0]
-        now = datetime.now(UTC).isoformat()
+        query = parse_qs(address.query)
+        pod, sent = query.get("pod", [""])[0], query.get("at", [])
+        now = (
+            datetime.fromtimestamp(float(sent[0]), UTC).isoformat() if sent else datetime.now(UTC).isoformat()
+        )
         with _lock:
             hit = _hits.setdefault(address.path.removeprefix("/hit/"), {"count": 0, "pods": {}})
             hit["count"] += 1
-            hit["last"] = now
+            hit["last"] = max(now, hit.get("last", now))
             hit["pods"][pod] = [hit["pods"].get(pod, [now])[0], now]
             count = hit["count"]
         self._answer({"count": count})

@@ -20,6 +20,8 @@ JOBS = "/apis/batch/v1/namespaces/{}/jobs"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
 SERVICES = "/api/v1/namespaces/{}/services"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
+# Whoever changes a field owns it, and server-side apply (Helm's) then refuses to change it back.
+_OWNER = "faults"
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -55,11 +57,19 @@ class KubeAccess:
 
     async def patch(self, path: str, name: str, body: Json) -> httpx.Response:
         """A merge patch, as `kubectl patch --type merge` sends it; the plain answer."""
-        return await self.send("PATCH", f"{path}/{name}", body, headers=_MERGE)
+        return await self.send(
+            "PATCH", f"{path}/{name}", body, headers=_MERGE, params={"fieldManager": _OWNER}
+        )
 
     async def change(self, path: str, name: str, body: Json) -> Json:
         """A merge patch that must be taken; what was stored."""
         return _parsed(await self.patch(path, name, body))
+
+    async def restore(self, path: str, name: str, body: Json) -> None:
+        """Change back what was changed, and leave it to whoever applies it."""
+        kept = (await self.change(path, name, body))["metadata"]["managedFields"]
+        others = [entry for entry in kept if entry["manager"] != _OWNER]
+        await self.change(path, name, {"metadata": {"managedFields": others}})
 
     async def delete(self, path: str, name: str, **options: Any) -> httpx.Response:
         """Delete, as kubectl does; `options` are DeleteOptions."""

@@ -2,11 +2,14 @@
 
 import re
 import signal
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphrun_devcluster.faults import Faults
 from graphrun_devcluster.processes.identity import ProcessIdentity, identify, send_signal
+from graphrun_devcluster.stack.installing import cluster_name
 
 _POD_UID = re.compile(r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})")
 _PAUSE = "/pause"
@@ -56,6 +59,19 @@ def signal_all(processes: Iterable[ContainerProcess], number: signal.Signals) ->
     """Send a signal to each, from outside of its container: PID 1 has no say in the matter."""
     for process in processes:
         send_signal(process.identity, number)
+
+
+@contextmanager
+def frozen_processes(processes: Collection[ContainerProcess]) -> Iterator[None]:
+    """Stop them where they are, while inside; recorded, so that bringing the cluster up lets them go on in any case."""
+    faults = Faults(cluster_name())
+    try:
+        for process in processes:
+            faults.freeze_process(process.identity)
+        yield
+    finally:
+        for process in processes:
+            faults.thaw_process(process.identity)
 
 
 def resident_bytes(process: ContainerProcess) -> int:

@@ -30,8 +30,8 @@ class OperatorProcess:
         self.health_port = free_port()
         self.metrics_port = free_port()
 
-    def start(self, *, healthy: bool = True) -> None:
-        """Start, and wait until it watches, as leader or as standby; or, where not `healthy`, do not wait."""
+    def start(self, *, ready: bool = True) -> None:
+        """Start, and wait until it watches, as leader or as standby; or, where not `ready`, do not wait."""
         environ = {
             "PATH": os.environ["PATH"],
             "HOME": "/nonexistent",  # no kubeconfig of this machine's user
@@ -49,12 +49,19 @@ class OperatorProcess:
                 stdout=log,
                 stderr=log,
             )
-        assert not healthy or wait_until(self.is_healthy, timeout=30), self.logs()
+        assert not ready or wait_until(self.is_ready, timeout=30), self.logs()
 
     def is_healthy(self) -> bool:
         """What /healthz says."""
+        return self._says_yes("healthz")
+
+    def is_ready(self) -> bool:
+        """What /readyz says: whether it could lead."""
+        return self._says_yes("readyz")
+
+    def _says_yes(self, path: str) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/healthz", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/{path}", timeout=2) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from support.kube_access import DEPLOYMENTS, LEASES, PODS, SERVICES, KubeAccess
-from support.node_processes import ContainerProcess, processes_of, signal_all
+from support.node_processes import ContainerProcess, frozen_processes, processes_of, signal_all
 from support.waiting import eventually
 
 SYSTEM: Final = "graphrun-system"
@@ -43,12 +43,17 @@ class Part:
         await eventually(self._is_ready, seconds=HEAL_SECONDS, what=f"{self.name} is ready")
 
     async def scale(self, replicas: int) -> int:
-        """Set the number of replicas; the number before."""
+        """Set the number of replicas, until `unscale`; the number before."""
         deployment = await self.access.get(DEPLOYMENTS, self.name)
         assert deployment, f"there is no Deployment {self.name}"
         before: int = deployment["spec"]["replicas"]
         await self.access.change(DEPLOYMENTS, self.name, {"spec": {"replicas": replicas}})
         return before
+
+    async def unscale(self, replicas: int) -> None:
+        """Set it back, and wait until it is so."""
+        await self.access.restore(DEPLOYMENTS, self.name, {"spec": {"replicas": replicas}})
+        await self.until_ready()
 
     async def _is_ready(self) -> bool:
         deployment = await self.access.get(DEPLOYMENTS, self.name)
@@ -98,11 +103,10 @@ async def frozen(part: Part, chosen: list[ContainerProcess] | None = None) -> As
     """Stop its processes where they are: connections stay open and nothing answers. Those `chosen`, or all."""
     held = await part.processes() if chosen is None else chosen
     assert held, f"{part.name} has no process to freeze"
-    signal_all(held, signal.SIGSTOP)
     try:
-        yield
+        with frozen_processes(held):
+            yield
     finally:
-        signal_all(held, signal.SIGCONT)
         await part.until_ready()
 
 
@@ -129,14 +133,15 @@ async def _others(part: Part, victims: list[ContainerProcess]) -> bool:
 
 @asynccontextmanager
 async def scaled_away(part: Part) -> AsyncIterator[None]:
-    """No replica at all; only for parts that keep nothing."""
+    """No replica at all, and at once; only for parts that keep nothing."""
+    servers = await part.servers()
     before = await part.scale(0)
+    signal_all(servers, signal.SIGKILL)
     try:
         await eventually(lambda: _is_gone(part), seconds=HEAL_SECONDS, what=f"{part.name} is gone")
         yield
     finally:
-        await part.scale(before)
-        await part.until_ready()
+        await part.unscale(before)
 
 
 async def _is_gone(part: Part) -> bool:
@@ -154,7 +159,7 @@ async def cut_off(part: Part) -> AsyncIterator[None]:
         async with killed(part):
             yield
     finally:
-        await part.access.change(SERVICES, part.name, {"spec": {"selector": selector}})
+        await part.access.restore(SERVICES, part.name, {"spec": {"selector": selector}})
 
 
 @asynccontextmanager
@@ -165,5 +170,4 @@ async def several(part: Part, replicas: int) -> AsyncIterator[None]:
         await part.until_ready()
         yield
     finally:
-        await part.scale(before)
-        await part.until_ready()
+        await part.unscale(before)

@@ -71,7 +71,7 @@ def _with(pod: PodView, write: DeletePod | AnnotatePod, seen: Observation) -> Po
     if pod.name != write.name:
         return pod
     if isinstance(write, AnnotatePod):
-        return replace(pod, desired_state=write.state)
+        return replace(pod, desired_state=write.state, desired_since=write.since)
     return replace(pod, deadline=seen.now + timedelta(seconds=30 if write.grace is None else write.grace))
 
 

@@ -81,12 +81,11 @@ def fan(*, to: str = "work") -> StateGraph[Any]:
     return made
 
 
-def joined(*, to: str = "both") -> StateGraph[Any]:
-    """left and right → `to`, which waits for both; right asks."""
+def joined(*, to: str = "both", asks: str = "right") -> StateGraph[Any]:
+    """left and right → `to`, which waits for both; one of them asks."""
     made: StateGraph[Any] = StateGraph(State)
-    _add(made, "left", anything)
-    _add(made, "right", review)
-    _add(made, to, anything)
+    for name in ("left", "right", to):
+        _add(made, name, review if name == asks else anything)
     for side in ("left", "right"):
         made.add_edge(START, side)
     made.add_edge(["left", "right"], to)
@@ -113,6 +112,7 @@ other_votes = graph(OtherVotes)
 worse = graph(NoVotes, last="check")
 fan_first, fan_other = fan(), fan(to="job")
 joined_first, joined_other = joined(), joined(to="all")
+joined_due = joined(asks="both")
 nested, nested_other, nested_votes = outer(graph()), outer(graph(last="check")), outer(graph(LastVotes))
 deep, deep_other = outer(outer(graph())), outer(outer(graph(last="check")))
 flat = graph(last="sub")

@@ -138,8 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
                 api.changed.notify_all()
         if api.away:
             self.close_connection = True
-        else:
+            return
+        try:
             self._answer(*answer)
+        except ConnectionError:  # who asked has left meanwhile, as a runner does at its end
+            self.close_connection = True
 
     def _answer(self, status: int, answer: Json | None) -> None:
         data = json.dumps(answer).encode() if answer is not None else b""

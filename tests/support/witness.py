@@ -23,6 +23,8 @@ from support.node_processes import ContainerProcess, processes_of
 Json = dict[str, Any]
 TERMINAL = ("Succeeded", "Failed", "Cancelled")
 QUIET = ("Paused", "AwaitingInput", *TERMINAL)
+# How long anything that must come may take on a machine that does much else; what is measured is measured elsewhere.
+PATIENCE = 180.0
 _RETRY_SECONDS = 0.2
 
 
@@ -124,12 +126,12 @@ class Witness:
                 f"{run}: {what}: not within {seconds:.0f} s; seen:\n{self.story(run)}"
             ) from None
 
-    async def until_phase(self, run: str, *phases: str, seconds: float = 60) -> Sight:
+    async def until_phase(self, run: str, *phases: str, seconds: float = PATIENCE) -> Sight:
         """Wait until a run shows one of these phases."""
         what = f"phase {' or '.join(phases)}"
         return await self.until(run, lambda seen: seen.phase in phases, seconds=seconds, what=what)
 
-    async def until_pod(self, run: str, attempt: int = 1, seconds: float = 60) -> PodOfRun:
+    async def until_pod(self, run: str, attempt: int = 1, seconds: float = PATIENCE) -> PodOfRun:
         """Wait until an attempt has a pod."""
         async with asyncio.timeout(seconds):
             while not self.pods_of(run, attempt):

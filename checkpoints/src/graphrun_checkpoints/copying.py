@@ -10,9 +10,9 @@ one still stores has epochs that no claim stands for: they end below its own cla
 """
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from graphrun_checkpoints.contents import Contents, look_over
+from graphrun_checkpoints.contents import look_over
 from graphrun_checkpoints.errors import InvalidCheckpoint
 from graphrun_checkpoints.fencing import Fencing, Lease, Wish
 from graphrun_checkpoints.leases import Leases
@@ -36,12 +36,11 @@ async def copy_thread(objects: Objects, fencing: Fencing, source: str, target: s
         raise InvalidCheckpoint(f"thread {source!r} cannot be copied to itself; give another target")
     if await objects.store.list(goal, max_keys=1):
         raise InvalidCheckpoint(f"thread {target!r} exists already; delete it first, or give another target")
-    contents = await look_over(objects, source)
-    names = _names(contents)
-    if names:
-        await _copy(objects, names, prefix, goal)
-        await fencing.take(Wish(target, None, "copy", copied=_highest(contents)))
-    return len(names)
+    found = await _found(objects, source)
+    if found.names:
+        await _copy(objects, found.names, prefix, goal)
+        await fencing.take(Wish(target, None, "copy", copied=found.highest))
+    return len(found.names)
 
 
 async def fork_thread(objects: Objects, leases: Leases, source: str, wish: Wish) -> Lease:
@@ -57,24 +56,32 @@ async def fork_thread(objects: Objects, leases: Leases, source: str, wish: Wish)
     if await leases.copied(wish.thread):
         return await leases.take(wish)
     # Looked over before the claim: whoever is shut out by a later claim has looked before that.
-    contents = await look_over(objects, source)
-    names = _names(contents)
-    if not names:
+    found = await _found(objects, source)
+    if not found.names:
         raise InvalidCheckpoint(f"thread {source!r} holds nothing to begin from")
-    begun = await leases.take(replace(wish, above=_highest(contents) + _ROOM))
+    begun = await leases.take(replace(wish, above=found.highest + _ROOM))
     if begun.claim.copied:  # an earlier holder came to the end of it meanwhile
         return begun
-    await _copy(objects, names, prefix, goal)
-    return await leases.take(replace(wish, copied=_highest(contents)))
+    await _copy(objects, found.names, prefix, goal)
+    return await leases.take(replace(wish, copied=found.highest))
 
 
-def _names(contents: Contents) -> list[str]:
-    counting = [key.name for key in contents.all_counting()]
-    return [*contents.blobs, *counting] if counting else []
+@dataclass(frozen=True)
+class _Found:
+    """What of a thread is to be copied: the names of its objects, and their highest epoch."""
+
+    names: list[str]
+    highest: int = 0
 
 
-def _highest(contents: Contents) -> int:
-    return max(key.epoch for key in contents.all_counting())
+async def _found(objects: Objects, thread: str) -> _Found:
+    counting = (await look_over(objects, thread)).all_counting()
+    if not counting:
+        return _Found([])
+    # Listed once more: of a thread that somebody writes to, all that those checkpoints need is there by now.
+    start = len(objects.layout.thread(thread))
+    blobs = [entry.key[start:] async for entry in objects.keys(objects.layout.blobs(thread))]
+    return _Found([*blobs, *(key.name for key in counting)], max(key.epoch for key in counting))
 
 
 async def _copy(objects: Objects, names: list[str], prefix: str, goal: str) -> None:

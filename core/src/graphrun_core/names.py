@@ -30,6 +30,8 @@ LABEL_PROJECT: Final = f"{GROUP}/project"
 # --- annotations
 # On pods: the run's spec.state as the operator last saw it; the runner reads it as a downward-API file.
 ANNOTATION_DESIRED_STATE: Final = f"{GROUP}/desired-state"
+# On pods: since when, as RFC 3339.
+ANNOTATION_DESIRED_SINCE: Final = f"{GROUP}/desired-since"
 # On runs: who asked for the last change, where the API acted on a person's behalf.
 ANNOTATION_REQUESTED_BY: Final = f"{GROUP}/requested-by"
 # On runs: the Idempotency-Key of the request that created it.

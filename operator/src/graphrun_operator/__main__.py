@@ -28,7 +28,7 @@ from graphrun_operator.cache import Cache
 from graphrun_operator.cluster import ApiServer, connect
 from graphrun_operator.echoes import Echoes
 from graphrun_operator.errors import LeadershipLost
-from graphrun_operator.handlers import build_registry, build_settings
+from graphrun_operator.handlers import Listings, build_registry, build_settings
 from graphrun_operator.health import judge_health, serve_health
 from graphrun_operator.leadership import Leadership, LeaseTimes
 from graphrun_operator.lines import Lines
@@ -42,6 +42,7 @@ from graphrun_operator.queue import KeyedQueue, WhileLeading
 from graphrun_operator.reconcile import Reconciler
 from graphrun_operator.resync import Resync
 from graphrun_operator.revisions import RevisionStore
+from graphrun_operator.schema_judge import SchemaJudge
 from graphrun_operator.settings import Settings
 from graphrun_operator.sweep import Sweep
 
@@ -51,6 +52,8 @@ log = logging.getLogger("graphrun_operator")
 _WORKERS: Final = 16
 # What passes under way are given on SIGTERM, in seconds; what is cut then is made good by the next leader.
 _FINISH_SECONDS: Final = 1.5
+# For connections under TLS that have just been closed, Kopf's among them, to be so; in seconds.
+_GOODBYE_SECONDS: Final = 0.1
 
 
 def _clock() -> datetime:
@@ -67,11 +70,13 @@ class _Parts:
     queue: KeyedQueue
     resync: Resync
     sweep: Sweep
+    judge: SchemaJudge
+    listings: Listings
     registry: kopf.OperatorRegistry
 
 
 def _build(settings: Settings, cluster: ApiServer) -> _Parts:
-    metrics, cache, echoes = Metrics(), Cache(), Echoes()
+    metrics, cache, echoes, judge = Metrics(), Cache(), Echoes(), SchemaJudge()
     leadership = Leadership(
         cluster,
         namespace=settings.namespace,
@@ -87,7 +92,7 @@ def _build(settings: Settings, cluster: ApiServer) -> _Parts:
     lines = Lines(cache, Priorities(writes))
     observer = Observer(writes, cache, revisions, lines, _clock)
     applier = Applier(writes, cache, revisions, defaults, metrics)
-    reconciler = Reconciler(observer, applier, lines, metrics)
+    reconciler = Reconciler(observer, applier, lines, judge, metrics)
     queue = KeyedQueue(reconciler.reconcile, workers=_WORKERS, jitter=random.random)
     metrics.queued.set_function(lambda: len(queue))
     metrics.leader.set_function(lambda: leadership.holds)
@@ -98,6 +103,7 @@ def _build(settings: Settings, cluster: ApiServer) -> _Parts:
         metrics.relists.inc()
         resync.soon()
 
+    listings = Listings(relisted)
     return _Parts(
         metrics=metrics,
         echoes=echoes,
@@ -105,7 +111,9 @@ def _build(settings: Settings, cluster: ApiServer) -> _Parts:
         queue=queue,
         resync=resync,
         sweep=Sweep(writes, cache, applier, _clock),
-        registry=build_registry(cache, lines, keys, echoes, relisted),
+        judge=judge,
+        listings=listings,
+        registry=build_registry(cache, lines, keys, echoes, listings),
     )
 
 
@@ -121,11 +129,15 @@ async def serve(settings: Settings, cluster: ApiServer) -> bool:
     health = serve_health(
         settings.health_port,
         lambda: judge_health(oldest_wait=parts.queue.oldest_wait(), deaf=parts.echoes.deaf()),
+        lambda: parts.listings.complete,
     )
     stop = asyncio.Event()
     _stop_on_signals(stop)
     async with health:
-        await _until_one_ends(_finish_when(stop, parts), _work(parts, stop))
+        try:
+            await _until_one_ends(_finish_when(stop, parts), _work(parts, stop))
+        finally:
+            parts.judge.close()
     return stop.is_set()
 
 
@@ -210,6 +222,7 @@ async def main() -> int:
         return 1
     finally:
         await cluster.close()
+        await asyncio.sleep(_GOODBYE_SECONDS)
     if not asked:
         log.error("operator ends: its watches did")
         return 1

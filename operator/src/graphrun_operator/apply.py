@@ -5,6 +5,7 @@ from typing import Any
 
 from graphrun_core import names
 from graphrun_core.resources import WorkflowRun
+from graphrun_core.times import to_rfc3339
 from graphrun_operator.cache import Cache, ObjectKey
 from graphrun_operator.cluster import JOBS, PODS, REVISIONS, RUNS, Cluster, Kind
 from graphrun_operator.errors import AlreadyExists, Conflict, NameTaken, NotFound, Unreadable
@@ -131,8 +132,11 @@ class Applier:
                 await self._create_job(run, write)
             case SuspendJob(name):
                 await self._patch(JOBS, namespace, name, {"spec": {"suspend": True}})
-            case AnnotatePod(name, state):
-                annotations = {names.ANNOTATION_DESIRED_STATE: state}
+            case AnnotatePod(name, state, since):
+                annotations = {
+                    names.ANNOTATION_DESIRED_STATE: state,
+                    names.ANNOTATION_DESIRED_SINCE: to_rfc3339(since),
+                }
                 await self._patch(PODS, namespace, name, {"metadata": {"annotations": annotations}})
             case DeletePod():
                 await self._delete_pod(namespace, write)

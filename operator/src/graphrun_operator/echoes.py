@@ -4,6 +4,7 @@ A watch that is open and tells nothing cannot be told from a quiet cluster by li
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,14 +28,15 @@ class _Owed:
 class Echoes:
     """Per kind (its plural): the oldest change that is known, and that the watch has not told yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._owed: dict[str, _Owed] = {}
 
     def expect(self, plural: str, version: str) -> None:
         """An object of this kind is there in this version."""
         owed = self._owed.setdefault(plural, _Owed())
         if not owed.is_owed and version.isdecimal():
-            owed.version, owed.since = int(version), time.monotonic()
+            owed.version, owed.since = int(version), self._clock()
 
     def hear(self, plural: str, version: str) -> None:
         """The watch has told of an object of this kind, in this version: of all older ones it has told, too."""
@@ -47,7 +49,7 @@ class Echoes:
         late = [
             plural
             for plural, owed in self._owed.items()
-            if owed.is_owed and time.monotonic() - owed.since >= DUE_SECONDS
+            if owed.is_owed and self._clock() - owed.since >= DUE_SECONDS
         ]
         for plural in late:
             self._owed[plural] = _Owed(unheard=self._owed[plural].unheard + 1)

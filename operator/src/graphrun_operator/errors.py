@@ -45,3 +45,7 @@ class LeadershipLost(OperatorError):
 
 class PassTooLong(OperatorError):
     """A pass over a run lasted too long and was cut: try again later."""
+
+
+class JudgeBusy(OperatorError):
+    """Too many inputs wait to be checked against their schemas: try again later."""

@@ -21,6 +21,7 @@ from graphrun_operator.model import RunKey
 INACTIVITY_SECONDS: Final = 15
 _CONNECT_SECONDS: Final = 5
 _EXIT_SECONDS: Final = 0.1
+_WATCHED: Final = {names.WORKFLOW_RUNS, names.WORKFLOWS, "jobs", "pods"}
 
 
 class Keys(Protocol):
@@ -48,14 +49,32 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def build_registry(
-    cache: Cache, lines: Lines, keys: Keys, echoes: Echoes, relisted: Callable[[], None]
-) -> kopf.OperatorRegistry:
-    """The four handlers, in a registry of their own.
+class Listings:
+    """Which kinds Kopf has listed; calls `again` whenever it lists one anew.
 
-    `relisted` is called when a watch had to begin anew with a listing (410 Gone, or the API server was away): of what
-    was deleted meanwhile, Kopf tells nothing.
+    A watch begins anew with a listing after 410 Gone, or when the API server was away: of what was deleted meanwhile,
+    Kopf tells nothing.
     """
+
+    def __init__(self, again: Callable[[], None]) -> None:
+        self._again, self._done = again, set[str]()
+
+    def note(self, plural: str) -> None:
+        """One has been answered."""
+        if plural in self._done:
+            self._again()
+        self._done.add(plural)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all kinds have been listed, and are watched."""
+        return self._done >= _WATCHED
+
+
+def build_registry(
+    cache: Cache, lines: Lines, keys: Keys, echoes: Echoes, listings: Listings
+) -> kopf.OperatorRegistry:
+    """The four handlers, in a registry of their own."""
     registry = kopf.OperatorRegistry()
     notes = _Notes(cache, lines, keys, echoes)
     watched = {
@@ -66,8 +85,7 @@ def build_registry(
     }
     for resource, handler in watched.items():
         kopf.on.event(*resource, registry=registry)(handler)
-    trace = _trace_listings({plural for _, _, plural in watched}, relisted)
-    kopf.on.login(registry=registry)(_login_with(trace))
+    kopf.on.login(registry=registry)(_login_with(_trace(listings)))
     return registry
 
 
@@ -92,20 +110,16 @@ def _login_with(trace: aiohttp.TraceConfig) -> Callable[..., Awaitable[kopf.Aioh
     return login
 
 
-def _trace_listings(plurals: set[str], relisted: Callable[[], None]) -> aiohttp.TraceConfig:
-    """Tell of every listing of a watched kind but the first, once it has been answered."""
-    listed: set[str] = set()
+def _trace(listings: Listings) -> aiohttp.TraceConfig:
+    """Take note of every listing, by the requests that Kopf makes."""
 
     async def note(
         _: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestEndParams
     ) -> None:
         plural = request.url.path.rpartition("/")[2]
         # Neither a watch nor a further page of the same listing.
-        if plural not in plurals or request.url.query.keys() & {"watch", "continue"}:
-            return
-        if plural in listed:
-            relisted()
-        listed.add(plural)
+        if plural in _WATCHED and not request.url.query.keys() & {"watch", "continue"}:
+            listings.note(plural)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(note)

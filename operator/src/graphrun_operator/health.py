@@ -1,6 +1,7 @@
 """GET /healthz: 200 while the queue moves and the watches tell what happens; else 503 and why.
 
-It is answered by the event loop that does the work: a loop that is stuck does not answer. A standby is healthy.
+GET /readyz: the same, once everything is watched: whether this replica could lead. It is answered by the event loop
+that does the work: a loop that is stuck does not answer. A standby is healthy and ready.
 """
 
 import asyncio
@@ -24,8 +25,10 @@ def judge_health(*, oldest_wait: float, deaf: Sequence[str]) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def serve_health(port: int, problems: Callable[[], list[str]]) -> AsyncIterator[None]:
-    """Answer every request on `port` by what `problems` tells; port 0: do not."""
+async def serve_health(
+    port: int, problems: Callable[[], list[str]], watches: Callable[[], bool]
+) -> AsyncIterator[None]:
+    """Answer every request on `port` by what `problems` tells, and whether it `watches`; port 0: do not."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(
@@ -33,7 +36,7 @@ async def serve_health(port: int, problems: Callable[[], list[str]]) -> AsyncIte
         ):
             async with asyncio.timeout(_READ_SECONDS):
                 asked = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_response(asked.split(b" ", 2)[1:2], problems))
+                writer.write(_response(asked.split(b" ", 2)[1:2], problems(), watches()))
                 await writer.drain()
         writer.close()
 
@@ -44,12 +47,13 @@ async def serve_health(port: int, problems: Callable[[], list[str]]) -> AsyncIte
         yield
 
 
-def _response(path: list[bytes], problems: Callable[[], list[str]]) -> bytes:
-    if path != [b"/healthz"]:
+def _response(path: list[bytes], problems: list[str], watches: bool) -> bytes:  # noqa: FBT001 - a private step
+    if path not in ([b"/healthz"], [b"/readyz"]):
         return _plain("404 Not Found", {"status": "not found"})
-    found = problems()
-    if found:
-        return _plain("503 Service Unavailable", {"status": "unhealthy", "problems": found})
+    if path == [b"/readyz"] and not watches:
+        problems = [*problems, "not everything is watched yet"]
+    if problems:
+        return _plain("503 Service Unavailable", {"status": "unhealthy", "problems": problems})
     return _plain("200 OK", {"status": "ok"})
 
 

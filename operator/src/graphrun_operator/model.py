@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from graphrun_core.resources import WorkflowRun
+from graphrun_operator.input_schema import Verdict
 from graphrun_operator.views import JobView, PodView, Revision, WorkflowView
 
 Json = dict[str, Any]
@@ -47,7 +48,7 @@ class Observation:
     one held the current attempt. `revisions` holds those that the run names and that exist, and the Workflow's
     present one where it is known. `pod_refusal` is why the Job controller cannot create the attempt's pod. `line` is
     there where the Workflow limits its concurrent runs. `source_uid` is the UID of the run that spec.startFrom names,
-    where that exists.
+    where that exists. `input_verdict` says whether its input fits the Workflow's schema, where that was asked.
     """
 
     now: datetime
@@ -59,6 +60,7 @@ class Observation:
     pod_refusal: str = ""
     line: Line | None = None
     source_uid: str = ""
+    input_verdict: Verdict | None = None
 
 
 # --- what apply can do
@@ -109,6 +111,7 @@ class AnnotatePod:
 
     name: str
     state: str
+    since: datetime
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 add ──▶ waiting ──▶ at work ──▶ done: again when due, or when it was added meanwhile
 └─ failed: again after a backoff with jitter
 
-Two things keep one run from slowing others: a pass has a time limit, and keys whose last pass failed get a share of
-the workers only.
+What keeps one run from slowing others: a pass that lasts makes room for another one, and is cut in the end; and keys
+whose last pass failed get a share of the workers only.
 """
 
 import asyncio
@@ -22,12 +22,16 @@ BACKOFF_FIRST: Final = 0.1
 BACKOFF_MAX: Final = 30.0
 # A pass is a few requests, each bounded by itself; in seconds.
 PASS_SECONDS: Final = 45.0
+# From then on a pass makes room for another one; the API server hangs over something that concerns only this run.
+_LASTS_SECONDS: Final = 1.0
+# So many times as many passes as there are workers may be under way, most of them waiting.
+_MOST: Final = 8
 # Of the workers, for keys whose last pass failed: whatever keeps them (an admission webhook that hangs) keeps no more.
 _SUSPECTS_SHARE: Final = 4
 
 
 class KeyedQueue:
-    """Runs `work` for every key that was added, `workers` keys at once.
+    """Runs `work` for every key that was added, `workers` keys at once, passes that last not counted.
 
     `jitter` answers a number from 0 to 1; a backoff is shortened by up to a quarter of itself by it. A pass that
     lasts longer than `pass_seconds` is cancelled, and counts as failed.
@@ -50,6 +54,7 @@ class KeyedQueue:
         self._failures: dict[RunKey, int] = {}
         self._signal = asyncio.Event()
         self._passes: set[asyncio.Task[None]] = set()
+        self._lasting: set[RunKey] = set()
         self._finishing = False
 
     def add(self, key: RunKey) -> None:
@@ -105,12 +110,15 @@ class KeyedQueue:
 
     def _next_of(self, lane: OrderedDict[RunKey, float]) -> list[RunKey]:
         """Those that may be worked on now, oldest first."""
-        free = self._workers - len(self._at_work)
+        free = min(
+            self._workers - len(self._at_work) + len(self._lasting),
+            self._workers * _MOST - len(self._at_work),
+        )
         suspects = max(self._workers // _SUSPECTS_SHARE, 1)
         suspects -= sum(key in self._failures for key in self._at_work)
         chosen: list[RunKey] = []
         for key in lane:
-            if len(chosen) == free:
+            if len(chosen) >= free:
                 break
             if key in self._at_work:
                 continue
@@ -126,6 +134,7 @@ class KeyedQueue:
         if timer:
             timer.cancel()
         again: Requeue | None = None
+        lasts = asyncio.get_running_loop().call_later(_LASTS_SECONDS, self._note_lasting, key)
         try:
             again = await self._bounded_work(key)
             self._failures.pop(key, None)
@@ -138,6 +147,8 @@ class KeyedQueue:
             again = self._back_off(key)
             log.exception("pass broke, will be repeated", extra={"seconds": again.seconds})
         finally:
+            lasts.cancel()
+            self._lasting.discard(key)
             del self._at_work[key]
             self._signal.set()
         if again:
@@ -150,6 +161,10 @@ class KeyedQueue:
                 return await self._work(key)
         except TimeoutError as error:
             raise PassTooLong(f"the pass was cut after {self._pass_seconds:g} s") from error
+
+    def _note_lasting(self, key: RunKey) -> None:
+        self._lasting.add(key)
+        self._signal.set()
 
     def _back_off(self, key: RunKey) -> Requeue:
         failures = self._failures.get(key, 0)

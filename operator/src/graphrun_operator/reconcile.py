@@ -1,17 +1,21 @@
 """One pass over one run: observe, decide, apply. Level-triggered: what woke it up does not matter."""
 
 import time
+from dataclasses import replace
 
 from graphrun_operator.apply import Applier
+from graphrun_operator.decide.acceptance import SchemaQuestion, schema_question
 from graphrun_operator.decide.rules import decide
 from graphrun_operator.decide.situation import Situation
 from graphrun_operator.decide.start import job_refused
 from graphrun_operator.errors import Conflict, NotFound, Refused
+from graphrun_operator.input_schema import Verdict
 from graphrun_operator.lines import Lines
 from graphrun_operator.logs import bound_run
 from graphrun_operator.metrics import Metrics
 from graphrun_operator.model import CreateJob, CreateRevision, Observation, Plan, Requeue, RunKey
 from graphrun_operator.observe import Observer
+from graphrun_operator.schema_judge import SchemaJudge
 
 _AT_ONCE = Requeue(0, "the run has changed meanwhile")
 _LOOK_ON = Requeue(0, "the status was written: what follows from it?")
@@ -20,8 +24,11 @@ _LOOK_ON = Requeue(0, "the status was written: what follows from it?")
 class Reconciler:
     """Brings one run a step nearer to what is wanted of it."""
 
-    def __init__(self, observer: Observer, applier: Applier, lines: Lines, metrics: Metrics) -> None:
-        self._observer, self._applier, self._lines, self._metrics = observer, applier, lines, metrics
+    def __init__(
+        self, observer: Observer, applier: Applier, lines: Lines, judge: SchemaJudge, metrics: Metrics
+    ) -> None:
+        self._observer, self._applier, self._lines = observer, applier, lines
+        self._judge, self._metrics = judge, metrics
 
     async def reconcile(self, key: RunKey) -> Requeue | None:
         """One pass; answers when the next one is due by itself.
@@ -32,7 +39,7 @@ class Reconciler:
         began, rule = time.monotonic(), "failed"
         bound_run.set(key)
         try:
-            seen = await self._observer.observe(key)
+            seen = await self._observe(key)
             if seen is None:
                 rule = "gone"
                 return None if await self._applier.remove_orphans(key) else _AT_ONCE
@@ -44,6 +51,22 @@ class Reconciler:
             return await self._carry_out(seen, plan)
         finally:
             self._metrics.passes.labels(rule).observe(time.monotonic() - began)
+
+    async def _observe(self, key: RunKey) -> Observation | None:
+        """What is there of the run, with its input judged where that matters.
+
+        Seen again after the judgement: nothing may be awaited between what is seen and what is decided on it.
+        """
+        judged: SchemaQuestion | None = None
+        verdict: Verdict | None = None
+        while True:
+            seen = await self._observer.observe(key)
+            question = schema_question(seen) if seen else None
+            if seen is None or question is None:
+                return seen
+            if question == judged:
+                return replace(seen, input_verdict=verdict)
+            judged, verdict = question, await self._judge.verdict(question.schema, question.given)
 
     async def _carry_out(self, seen: Observation, plan: Plan) -> Requeue | None:
         try:

@@ -81,7 +81,8 @@ class PodView:
     """A pod of one attempt.
 
     `terminated` is there once the container has ended. `dead` says that the pod has ended without such a record
-    (evicted before its start, or given up with its node). `deadline` is when the grace of a deletion runs out.
+    (evicted before its start, or given up with its node). `deadline` is when the grace of a deletion runs out. `desired_state` is what
+    the pod was last told by its annotation, and `desired_since` when.
     """
 
     name: str
@@ -94,6 +95,7 @@ class PodView:
     deadline: datetime | None = None
     trouble: Trouble | None = None
     desired_state: str = ""
+    desired_since: datetime | None = None
     memory_limit: str = ""
     node: str = ""
 
@@ -215,6 +217,7 @@ def parse_pod(manifest: Json) -> PodView:
         deadline=meta.deletion,
         trouble=_trouble(status, container.get("state", {}).get("waiting") or {}),
         desired_state=meta.annotations.get(names.ANNOTATION_DESIRED_STATE, ""),
+        desired_since=_time(meta.annotations.get(names.ANNOTATION_DESIRED_SINCE)),
         memory_limit=str(spec.get("resources", {}).get("limits", {}).get("memory", "")),
         node=(manifest.get("spec") or {}).get("nodeName", ""),
     )

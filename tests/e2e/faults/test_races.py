@@ -112,7 +112,7 @@ async def test_cancel_at_every_moment_of_a_pods_first_seconds(world: World, plan
         asked = loop.time()
         answer = await world.tell(run, "cancel", this.way())
         assert answer in ACCEPTED, answer
-        sight = await world.witness.until_phase(run.name, "Cancelled", seconds=30)
+        sight = await world.witness.until_phase(run.name, "Cancelled", seconds=60)
         seconds.append(sight.at - asked)
         await world.ends(run, "Cancelled")
         worked = (await world.marks(run)).hits
@@ -170,7 +170,7 @@ async def _is_gone(world: World, run: Run) -> None:
     await eventually(
         lambda: world.rest_status(run),
         lambda word: word in final,
-        seconds=20,
+        seconds=60,
         what=f"history ends {run.name}",
     )
     assert (await world.marks(run)).last == marks.last, f"{run.name} works on although it is gone"

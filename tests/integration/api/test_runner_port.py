@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from graphrun_api.runner_port.refresher import Refresher
+from graphrun_core import names
 from support.api_world import (
     GRAPH,
     MERGE,
@@ -412,3 +413,22 @@ async def test_what_one_replica_grants_the_other_knows(
         poll = asyncio.create_task(elsewhere.command("Running", 20))
         await rest.ok("POST", f"/runs/{run}/pause", params={"wait": 0})
         assert (await poll).json()["state"] == "Paused"
+
+
+async def test_a_fork_is_granted_with_the_run_that_its_acceptance_named_and_an_accepted_revision(
+    api: Api, project: Project, run: str
+) -> None:
+    await project.apply_run(
+        "fork",
+        startFrom={"run": run, "checkpointID": "c1", "update": {"values": {"n": 2}, "asNode": "plan"}},
+    )
+    uid = (await project.run(run))["metadata"]["uid"]
+    await project.status("fork", phase="Starting", attempt=1, startFromUID=uid)
+    accepted = {"metadata": {"annotations": {names.ANNOTATION_ACCEPT_REVISION: "flow-2"}}}
+    await project.kube.call("PATCH", project.path("workflowruns", "fork"), accepted, MERGE)
+    async with runner_of(api, project, await project.pod_for("fork")) as runner:
+        grant = await runner.claimed()
+
+    update = {"values": {"n": 2}, "asNode": "plan"}
+    assert grant["startFrom"] == {"thread": uid, "run": run, "checkpointID": "c1", "update": update}
+    assert grant["acceptedRevision"] == "flow-2"

@@ -193,11 +193,12 @@ async def test_one_replica_sweeps_at_a_time(
     uid = await _stored(project, bucket, "held")
     await _gone(project, database, "held")
     holder = await asyncpg.connect(database)
-    assert await holder.fetchval(sql.TRY_LOCK, sql.SWEEP_LOCK)
-
-    assert await sweep() == 0
-    assert await bucket.keys(uid) != []
-    await holder.close()
+    try:
+        assert await holder.fetchval(sql.TRY_LOCK, sql.SWEEP_LOCK)
+        assert await sweep() == 0
+        assert await bucket.keys(uid) != []
+    finally:
+        await holder.close()
     await eventually(sweep, lambda seen: seen == 1)
     assert await bucket.keys(uid) == []
 

@@ -165,10 +165,11 @@ async def one_death(
     successor = asyncio.create_task(operators.take_over(cluster))
     try:
         await verb.act(cluster, name)
-        if not operators.was_cut and not successor.done():
+        # What a write has done may be seen before its answer is lost: then the death is still to come.
+        if not successor.done() and not operators.has_written(number):
             operators.disarm()
             return None
-        return await asyncio.wait_for(successor, 5)
+        return await asyncio.wait_for(successor, 20)
     finally:
         successor.cancel()
 

@@ -34,9 +34,15 @@ RESTRICTED: Json = {
 
 
 class Keys(set[RunKey]):
-    """Keys that were asked for."""
+    """Keys that were asked for, and those of them that may wait."""
 
-    add_later = set.add
+    def __init__(self) -> None:
+        super().__init__()
+        self.later: list[RunKey] = []
+
+    def add_later(self, key: RunKey) -> None:
+        self.add(key)
+        self.later.append(key)
 
 
 class Parts:
@@ -109,6 +115,27 @@ async def test_a_full_look_finds_everything_and_tells_what_was_missed(
 
 
 @pytest.mark.usefixtures("operator")
+async def test_a_full_look_wakes_what_waits_for_the_operator_first_and_what_is_over_last(
+    cluster: Nodeless, parts: Parts
+) -> None:
+    """As at a take-over, when thousands of runs may be there."""
+    for name in ("changed", "idle", "over"):
+        await cluster.create_run(name, state="Pending")
+        await cluster.phase(name, "Pending")
+    await cluster.ask("over", state="Cancelled")
+    await cluster.phase("over", "Cancelled")
+    changed = await cluster.run("changed")
+    changed["metadata"]["generation"] += 1
+    changed["metadata"]["resourceVersion"] = str(int(changed["metadata"]["resourceVersion"]) + 10**9)
+    for name in ("idle", "over"):
+        parts.cache.runs.put(await cluster.run(name))
+    parts.cache.runs.put(changed)
+    parts.resync.wake_all()
+    assert [key.name for key in parts.keys.later] == ["idle", "over"]
+    assert RunKey(cluster.namespace, "changed") in parts.keys
+
+
+@pytest.mark.usefixtures("operator")
 async def test_a_run_that_the_watch_has_not_told_of_is_not_taken_for_gone(
     cluster: Nodeless, parts: Parts
 ) -> None:
@@ -137,10 +164,10 @@ async def test_pods_and_jobs_of_a_run_that_is_gone_are_removed(cluster: Nodeless
         "metadata": {"name": "left", "labels": labels},
         "spec": {"containers": [container]},
     }
-    await cluster.call("POST", cluster.url("pods"), pod)
-    await parts.resync.first()
-    assert RunKey(cluster.namespace, "nobody") in parts.keys
-    assert await parts.applier.remove_orphans(RunKey(cluster.namespace, "nobody")) is True
+    parts.cache.pods.put(await cluster.call("POST", cluster.url("pods"), pod))
+    key = RunKey(cluster.namespace, "nobody")
+    assert key in parts.cache.all_keys()
+    assert await parts.applier.remove_orphans(key) is True
     assert await cluster.listed("pods") == []
 
 

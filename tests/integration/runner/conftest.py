@@ -19,9 +19,9 @@ def api() -> Iterator[RunnerApi]:
 
 @pytest.fixture
 def runner(api: RunnerApi, tmp_path: Path, storage: StorageConfig) -> Iterator[Runner]:
-    made = Runner(
-        api, tmp_path, storage, sources={"flows.py": (Path(__file__).parent / "flows.py").read_text()}
-    )
+    here = Path(__file__).parent
+    sources = {name: (here / name).read_text() for name in ("flows.py", "shapes.py")}
+    made = Runner(api, tmp_path, storage, sources=sources)
     yield made
     for attempt in made.started:
         attempt.end()

@@ -8,10 +8,10 @@ from benchmarks.checkpoints.bench import FULL
 from benchmarks.checkpoints.concurrency import Puts
 from benchmarks.checkpoints.postgres_meter import postgres_meter
 from benchmarks.checkpoints.savers import Place
-from benchmarks.checkpoints.tables import Column, Table
 from benchmarks.checkpoints.targets import judge
 from benchmarks.checkpoints.texts import Writer, noise
 from benchmarks.checkpoints.worker import Job
+from benchmarks.tables import Column, Table
 
 
 def test_ratios_are_to_the_best_peer_and_leave_out_what_failed_or_is_not_there() -> None:

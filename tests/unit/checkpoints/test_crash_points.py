@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Durability
 
-from graphrun_checkpoints import ObjectStoreSaver, SaverOptions
+from graphrun_checkpoints import ObjectStoreSaver, SaverOptions, Store
 from graphrun_checkpoints.errors import CheckpointError
 from graphrun_checkpoints.testing import MemoryStore
 from support.graphs import Research, research_graph
@@ -80,23 +80,33 @@ async def test_every_crash_point_resumes_to_the_same_end(
 class _RootWaits(MortalStore):
     """PUTs of the root namespace take longer than the process lives."""
 
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner, dies_at_put=1000, stored=True)
+        self._end = asyncio.Event()
+
+    def die(self) -> None:
+        self.dead = True
+        self._end.set()
+
     async def put(self, key: str, data: bytes, *, if_none_match: bool = False) -> None:
         if "/c/_/" in key and "/!" not in key:
-            await asyncio.Event().wait()
+            await self._end.wait()
         await super().put(key, data, if_none_match=if_none_match)
 
 
 async def test_a_subgraph_that_overtook_its_root_in_storage_is_not_taken_for_the_run() -> None:
     backing = MemoryStore()
-    store = _RootWaits(backing, dies_at_put=1000, stored=True)
+    store = _RootWaits(backing)
     saver = ObjectStoreSaver(store)
     await saver.aopen("run/1", fence=1, owner="run")
     graph = research_graph().compile(checkpointer=saver)
     run = asyncio.create_task(graph.ainvoke(INPUT, CONFIG, durability="async"))
     await eventually(_keys_of(backing), lambda keys: any(".+0.loop." in key for key in keys))
-    store.dead = True
+    store.die()
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
+    with contextlib.suppress(CheckpointError):
+        await saver.aclose()
     values, ran = await _resume(backing)
     assert values == EXPECTED
     assert set(ran) == NODES

@@ -1,11 +1,13 @@
 """A thread that begins as a copy of another, under a fence: one opener's copy counts, however many were cut short."""
 
 import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
 
-from graphrun_checkpoints import FenceLost, InvalidCheckpoint, ObjectStoreSaver
+from graphrun_checkpoints import Entry, FenceLost, InvalidCheckpoint, ObjectStoreSaver
 from graphrun_checkpoints.testing import MemoryStore
 from support.fork_graph import chain, three
 from support.stores import MortalStore, PassingStore, ProcessDied
@@ -126,3 +128,57 @@ async def test_a_fork_of_a_fork_goes_on_from_it() -> None:
         await graph.aupdate_state(_config("fork"), {"seen": ["edit"]}, as_node="c")
         await saver.afork("fork", "second", fence=1, owner="second")
         assert await _seen(saver, "second") == ["a owls", "b owls", "c owls", "edit"]
+
+
+class BusyStore(PassingStore):
+    """Of a thread that is written to: it grows just after its blobs were listed for the first time."""
+
+    def __init__(self, inner: MemoryStore) -> None:
+        super().__init__(inner)
+        self.grows: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    async def list(self, prefix: str, *, max_keys: int = 1000, start_after: str = "") -> Sequence[Entry]:
+        found = await super().list(prefix, max_keys=max_keys, start_after=start_after)
+        if prefix.endswith("/source/d/") and self.grows:
+            await self.grows.pop()()
+        return found
+
+
+@pytest.mark.parametrize("how", ["fork", "copy"])
+async def test_a_thread_that_grows_while_it_is_copied_is_copied_with_all_that_it_needs(how: str) -> None:
+    inner = MemoryStore()
+    store = BusyStore(inner)
+    large = "x" * 3_000_000  # has a blob of its own
+    writer = ObjectStoreSaver(inner)
+    await writer.aopen("source", fence=1, owner="source")
+    source = three.compile(checkpointer=writer)
+    await source.ainvoke({"topic": "owls", "seen": []}, _config("source"))
+
+    async def grow() -> None:
+        work = source.aupdate_state(_config("source"), {"topic": large}, as_node="c")
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+    loop = asyncio.get_running_loop()
+    store.grows.append(grow)
+    async with ObjectStoreSaver(store) as saver:
+        if how == "fork":
+            await saver.afork("source", "fork", fence=1, owner="fork")
+        else:
+            await saver.acopy_thread("source", "fork")
+        assert not store.grows
+    await writer.adelete_thread("source")
+    await writer.aclose()
+    async with ObjectStoreSaver(inner) as reader:
+        found = await reader.aget_tuple(_config("fork"))
+    assert found is not None
+    assert found.checkpoint["channel_values"]["topic"] == large
+
+
+async def test_a_fork_that_was_copied_needs_its_source_no_more() -> None:
+    store = MemoryStore()
+    await _run_source(store)
+    async with ObjectStoreSaver(store) as saver:
+        await saver.afork("source", "fork", fence=1, owner="fork")
+        await saver.adelete_thread("source")
+        await saver.afork("source", "fork", fence=2, owner="fork")
+        assert await _seen(saver) == ["a owls", "b owls", "c owls"]

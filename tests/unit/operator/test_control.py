@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from graphrun_operator.model import AnnotatePod, CreateJob, DeleteJob, DeletePod, Plan, SuspendJob
-from support.builders import REVISION, Scene, a_run
+from support.builders import NOW, REVISION, Scene, a_run, ago
 
 
 def phase(plan: Plan) -> str:
@@ -28,9 +28,27 @@ def test_what_a_cancelled_unclaimed_attempt_left_is_removed() -> None:
     assert plan.status is None
 
 
-def test_a_claimed_attempt_is_stopped_and_cancelled_only_with_proof() -> None:
+def test_a_claimed_attempt_is_told_first_and_cancelled_only_with_proof() -> None:
     plan = a_run().running().wanted("Cancelled").decided()
     assert phase(plan) == "Cancelling"
+    assert plan.writes == (AnnotatePod("r-1-x", "Cancelled", NOW),)
+    assert plan.requeue
+    assert plan.requeue.seconds == pytest.approx(0.5)
+
+
+def test_a_pod_that_has_just_been_told_is_given_a_moment() -> None:
+    scene = a_run().running().shown("Cancelling", "CancelRequested").wanted("Cancelled")
+    plan = scene.with_pod(desired_state="Cancelled", desired_since=ago(0.2)).decided()
+    assert plan.writes == ()
+    assert plan.requeue
+    assert plan.requeue.seconds == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("told_seconds_ago", [0.5, 100, -5])
+def test_a_pod_that_did_not_stop_when_told_is_deleted(told_seconds_ago: float) -> None:
+    """Whatever the clock of the leader that told it."""
+    scene = a_run().running().wanted("Cancelled")
+    plan = scene.with_pod(desired_state="Cancelled", desired_since=ago(told_seconds_ago)).decided()
     assert plan.writes == (DeletePod("r-1-x", "pod-1", 2), SuspendJob("r-1"))
 
 
@@ -85,7 +103,7 @@ def test_a_crash_does_not_beat_a_cancel() -> None:
 
 def test_a_pause_is_told_to_the_pod_and_shown() -> None:
     plan = a_run().running().wanted("Paused").decided()
-    assert plan.writes == (AnnotatePod("r-1-x", "Paused"),)
+    assert plan.writes == (AnnotatePod("r-1-x", "Paused", NOW),)
     assert phase(plan) == "Pausing"
 
 
@@ -154,7 +172,7 @@ def test_a_pause_on_a_lost_node_is_not_shown_as_done() -> None:
 
 def test_a_pause_taken_back_is_running_again_at_the_pod_too() -> None:
     plan = a_run().running().shown("Pausing").with_pod(desired_state="Paused").decided()
-    assert plan.writes == (AnnotatePod("r-1-x", "Running"),)
+    assert plan.writes == (AnnotatePod("r-1-x", "Running", NOW),)
     assert phase(plan) == "Running"
 
 

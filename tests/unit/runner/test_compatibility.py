@@ -61,6 +61,7 @@ async def _state(store: Store) -> list[tuple[str, str | None, Any]]:
         ("first", "worse", "nodes: review; channels: votes"),
         ("fan_first", "fan_other", "nodes: work"),
         ("joined_first", "joined_other", "channels: join:left+right:both"),
+        ("joined_due", "joined_other", "nodes: both; channels: join:left+right:both"),
         ("nested", "nested_other", "nodes: sub/review"),
         (
             "nested",

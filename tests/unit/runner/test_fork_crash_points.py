@@ -1,5 +1,6 @@
 """A run that begins from another run's checkpoint, killed at every PUT of its start: copy, claims, edit, input, nodes."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,9 @@ async def test_a_fork_is_applied_once_wherever_its_first_attempt_dies(
         second: Any = await attempt(backing, _grant(case, 2, after_a), tmp_path)
         assert {second["result"]: second["exitCode"]} == expected, second
         assert second["output"]["seen"] == CASES[case][2], f"died at PUT {dies_at}: {dying.puts}"
+        made = Counter(source for _, source, _ in await checkpoints_of(backing, "fork"))
+        assert made["update"] == ("values" in CASES[case][0]), f"died at PUT {dies_at}: {made}"
+        assert made["input"] == 1 + bool(CASES[case][1]), f"died at PUT {dies_at}: {made}"
         assert (await checkpoints_of(backing))[-1][2]["seen"] == ["input", "a owls", "b owls"]
     assert points >= 7
 

@@ -83,14 +83,17 @@ def _processes_in(container: Path) -> list[PodProcess]:
     for pid in sorted(pids):
         identity = identify(pid)
         with contextlib.suppress(OSError, StopIteration):  # it has ended meanwhile
-            if identity:
-                found.append(PodProcess(identity, container.name, _inner_pid(pid), _command(pid)))
+            inner_pid = _inner_pid(pid)
+            if identity and inner_pid:
+                found.append(PodProcess(identity, container.name, inner_pid, _command(pid)))
     return found
 
 
 def _inner_pid(pid: int) -> int:
+    """Return the process id inside the container; 0 for the runtime's own, which prepares it from outside."""
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[-1]) for line in status if line.startswith("NSpid:"))
+    _, *inside = next(line.split()[1:] for line in status if line.startswith("NSpid:"))
+    return int(inside[-1]) if inside else 0
 
 
 def _command(pid: int) -> tuple[str, ...]:

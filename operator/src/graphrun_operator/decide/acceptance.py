@@ -1,23 +1,21 @@
 """Acceptance: may the run be executed, and by which revision? What a person must mend is told with field and mend."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
 from pydantic import ValidationError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from graphrun_core import phases, protocol
 from graphrun_core.resources import WorkflowRun, WorkflowSpec
 from graphrun_core.revisions import revision_name
 from graphrun_operator.decide.situation import Situation
+from graphrun_operator.input_schema import Verdict, judge
 from graphrun_operator.model import Observation, Plan, Requeue
 from graphrun_operator.views import Revision, WorkflowView
+
+Json = dict[str, Any]
 
 # GitOps may create a run a moment before what it names.
 WORKFLOW_GRACE: Final = timedelta(seconds=15)
@@ -58,15 +56,46 @@ def _present(workflow: WorkflowView | None) -> Revision | None:
     return Revision(revision_name(workflow.name, workflow.spec), workflow.name, workflow.spec)
 
 
-def objection(run: WorkflowRun, revision: Revision) -> Refusal | None:
-    """What stands against executing `run` by `revision`; None: nothing."""
+@dataclass(frozen=True)
+class SchemaQuestion:
+    """Whether `given` fits the `schema`; what is decided needs to know."""
+
+    schema: Json
+    given: object
+
+
+def schema_question(seen: Observation) -> SchemaQuestion | None:
+    """What has to be judged before it is decided on `seen`: that may take long, and is not for a decision to wait for."""
+    situation = Situation(seen)
+    run = situation.run
+    if run.is_finished or run.status.start_time or run.spec.input_ref or situation.attempt.job:
+        return None
+    chosen = choose_revision(seen, situation.pinned)
+    schema = None if isinstance(chosen, Refusal) else chosen.spec.get("inputSchema")
+    if not isinstance(schema, dict) or not schema or _size(_given(run)) > protocol.INPUT_INLINE_BYTES:
+        return None
+    return SchemaQuestion(schema, _given(run))
+
+
+def _given(run: WorkflowRun) -> object:
+    return run.spec.input if run.spec.input is not None else {}
+
+
+def _size(given: object) -> int:
+    return len(json.dumps(given, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def objection(run: WorkflowRun, revision: Revision, verdict: Verdict | None = None) -> Refusal | None:
+    """What stands against executing `run` by `revision`; None: nothing. `verdict` answers its schema_question."""
     try:
         spec = WorkflowSpec.model_validate(revision.spec)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         return Refusal("WorkflowInvalid", f"Workflow {revision.workflow}, spec.{field}: {first['msg']}")
-    return _workflow_objection(revision.workflow, spec) or _input_objection(run, revision.workflow, spec)
+    return _workflow_objection(revision.workflow, spec) or _input_objection(
+        run, revision.workflow, spec, verdict
+    )
 
 
 def _workflow_objection(workflow: str, spec: WorkflowSpec) -> Refusal | None:
@@ -83,35 +112,24 @@ def _workflow_objection(workflow: str, spec: WorkflowSpec) -> Refusal | None:
     return None
 
 
-def _input_objection(run: WorkflowRun, workflow: str, spec: WorkflowSpec) -> Refusal | None:
+def _input_objection(
+    run: WorkflowRun, workflow: str, spec: WorkflowSpec, verdict: Verdict | None
+) -> Refusal | None:
     if run.spec.input_ref:
         return None  # the API has checked it before it stored it
-    given = run.spec.input if run.spec.input is not None else {}
-    size = len(json.dumps(given, separators=(",", ":"), ensure_ascii=False).encode())
+    size = _size(_given(run))
     if size > protocol.INPUT_INLINE_BYTES:
         message = f"spec.input: {size} bytes, at most {protocol.INPUT_INLINE_BYTES}; create the run over REST, which stores its input"
         return Refusal("InputTooLarge", message)
-    return _schema_objection(workflow, spec.input_schema, given) if spec.input_schema else None
-
-
-def _schema_objection(workflow: str, schema: Mapping[str, Any], given: object) -> Refusal | None:
-    try:
-        Draft202012Validator.check_schema(schema)
-        # An empty registry: a $ref to somewhere else is an error, never a request to a server.
-        error = best_match(Draft202012Validator(schema, registry=Registry()).iter_errors(given))
-    except (SchemaError, Unresolvable) as broken:
-        return Refusal("WorkflowInvalid", f"Workflow {workflow}, spec.inputSchema: {_first_line(broken)}")
-    if error is None:
+    if not spec.input_schema:
         return None
-    field = ".".join(["spec.input", *(str(part) for part in error.absolute_path)])
-    return Refusal(
-        "InputInvalid",
-        f"{field}: {error.message}; correct it in a new run (inputSchema of Workflow {workflow})",
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    told = verdict or judge(spec.input_schema, _given(run))
+    if told.reason == "WorkflowInvalid":
+        return Refusal(told.reason, f"Workflow {workflow}, {told.message}")
+    if told.reason:
+        mend = f"correct it in a new run (inputSchema of Workflow {workflow})"
+        return Refusal(told.reason, f"{told.message}; {mend}")
+    return None
 
 
 def refuse(situation: Situation, refusal: Refusal) -> Plan:

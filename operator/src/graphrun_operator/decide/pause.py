@@ -140,4 +140,4 @@ def told(situation: Situation) -> tuple[Write, ...]:
     pod, wanted = situation.attempt.pod, situation.run.spec.state
     if pod is None or pod.ended or pod.deleting or pod.desired_state == wanted:
         return ()
-    return (AnnotatePod(pod.name, wanted),)
+    return (AnnotatePod(pod.name, wanted, situation.now),)

@@ -70,7 +70,7 @@ def _objection(situation: Situation, revision: Revision) -> Refusal | None:
     if run.spec.start_from.run and not (run.status.start_from_uid or situation.seen.source_uid):
         missing = f"spec.startFrom.run: there is no run {run.spec.start_from.run} in this namespace"
         return Refusal("StartFromNotFound", f"{missing}; name one that exists, in a new run")
-    return objection(run, revision)
+    return objection(run, revision, situation.seen.input_verdict)
 
 
 def _with_job(situation: Situation, revision: Revision) -> Plan:

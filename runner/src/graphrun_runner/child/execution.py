@@ -19,7 +19,9 @@ from graphrun_core import events
 from graphrun_core.protocol import Outcome
 from graphrun_runner.child import loading, outcomes
 from graphrun_runner.child.loading import Graph
+from graphrun_runner.child.node_timeouts import timeouts_of
 from graphrun_runner.child.opening import Opened, Opening
+from graphrun_runner.child.pace import Pace
 from graphrun_runner.child.shape import shape_of
 from graphrun_runner.child.starting import Start, address
 from graphrun_runner.child.storage import RunStorage
@@ -95,6 +97,7 @@ class Execution:
         opened = await Opening(self._grant, graph, storage, self._config).open()
         if not isinstance(opened, Opened):
             return opened
+        self._visits.timeouts = timeouts_of(graph)
         self._announce(shape, opened.checkpoint_id)
         edited = await self._edit(graph, opened.start)
         return edited if not isinstance(edited, Start) else await self._run_graph(graph, edited, storage)
@@ -120,7 +123,7 @@ class Execution:
                 return outcomes.awaiting_input(
                     unclear, "several questions are open: give {interrupt id: value}"
                 )
-            await self._stream(graph, call, start.checkpoint_id)
+            await self._stream(graph, call, start.checkpoint_id, storage.pace)
         except GraphDrained:
             await storage.aclose()
             return Drained()
@@ -128,7 +131,7 @@ class Execution:
             raise
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - user code: anything may come out of it
             _show(error)
-            self._visits.graph_failed()
+            self._visits.graph_failed(error)
             with suppress(CheckpointError):  # what is stored serves a retry; what failed is the graph
                 await storage.saver.aflush()
             return outcomes.graph_error(error) if self._visits.any_started else outcomes.load_failed(error)
@@ -145,12 +148,18 @@ class Execution:
             return None, state
         return (Command(resume=addressed) if addressed else None), None
 
-    async def _stream(self, graph: Graph, call: Any, checkpoint_id: str) -> None:  # noqa: ANN401 - input or Command
+    async def _stream(
+        self,
+        graph: Graph,
+        call: Any,  # noqa: ANN401 - input or Command
+        checkpoint_id: str,
+        pace: Pace,
+    ) -> None:
         config = self._config_at(checkpoint_id)
         # With a list of modes and subgraphs, LangGraph yields (namespace, mode, chunk).
         stream: AsyncIterator[Any] = graph.astream(
             call,
-            {**config, "callbacks": [self._visits]},
+            {**config, "callbacks": [pace, self._visits]},
             context=self._grant["context"] or None,
             stream_mode=_STREAM_MODES,
             subgraphs=True,

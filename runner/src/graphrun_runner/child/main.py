@@ -25,7 +25,7 @@ def main() -> NoReturn:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] # both are text files here
     work_dir = Path(os.environ.get("GRAPHRUN_WORK_DIR") or "/work")
     rooms = Rooms(work_dir, store_of(grant["storage"]))
-    execution = Execution(grant, control, lambda event: pipes.send(wire.EVENT, event), rooms)
+    execution = Execution(grant, control, pipes.send_event, rooms)
     _leave(pipes, _run(execution))
 
 

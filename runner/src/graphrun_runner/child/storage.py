@@ -9,7 +9,6 @@ from graphrun_checkpoints import (
     Credentials,
     DurableCheckpoint,
     MinioStore,
-    ObjectStoreSaver,
     StorageConfig,
     Store,
 )
@@ -17,6 +16,7 @@ from graphrun_core import protocol, storage_keys
 from graphrun_runner.child import signature
 from graphrun_runner.child.json_form import dump, to_json
 from graphrun_runner.child.loading import LoadFailed
+from graphrun_runner.child.pace import Pace, PacedSaver
 from graphrun_runner.child.signature import Signature
 
 # No superstep starts without its predecessor stored: the graph waits this long for storage, then the attempt ends.
@@ -47,8 +47,10 @@ class RunStorage:
         self._grant, self._store = grant, store
         self._prefix: str = grant["storage"]["prefix"]
         self._blocked: set[str] = set()
-        self.saver = ObjectStoreSaver(
+        self.pace = Pace()
+        self.saver = PacedSaver(
             store,
+            self.pace,
             prefix=storage_keys.checkpoint_prefix(self._prefix),
             on_durable=on_durable,
             on_blocked=self._tell_of_blocked,

@@ -35,7 +35,14 @@ class EventSender:
         self._last_sent = 0.0
         self._in_flight = 0
         self._flushing = self._halted = False
+        self.cut_off = False  # the last call did not reach the API
         self._progress = 0  # batches stored by the API
+        self._never = threading.Event()
+
+    @property
+    def dropped(self) -> int:
+        """How many events were left out, for the spool was full."""
+        return self._spool.dropped
 
     def start(self) -> None:
         """Start the thread."""
@@ -47,7 +54,9 @@ class EventSender:
             if not self._spool:
                 self._waiting_since = time.monotonic()
             self._spool.add(entry)
-            self._changed.notify_all()
+            # Who waits needs the first and the last of a batch; woken for each, it would hold up who reads.
+            if len(self._spool) in (1, protocol.EVENTS_BATCH_SIZE):
+                self._changed.notify_all()
 
     def flush(self, patience: float) -> bool:
         """Send what is queued, now. Gives up after `patience` seconds in which the API took no batch."""
@@ -103,7 +112,7 @@ class EventSender:
                 self._deliver_singly(batch, status)
                 return
             else:
-                self._pause(backoff)
+                self._never.wait(backoff)
             backoff = min(backoff * 2, _LAST_BACKOFF_SECONDS)
 
     def _deliver_singly(self, batch: list[bytes], status: int) -> None:
@@ -117,12 +126,9 @@ class EventSender:
     def _post(self, batch: list[bytes]) -> int:
         body = b'{"events":[' + b",".join(batch) + b"]}"
         try:
-            return self._client.post(protocol.EVENTS_PATH, body, timeout=_CALL_SECONDS).status
+            status = self._client.post(protocol.EVENTS_PATH, body, timeout=_CALL_SECONDS).status
         except Unreachable:
+            self.cut_off = True
             return 0
-
-    def _pause(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        with self._changed:
-            while (left := deadline - time.monotonic()) > 0:
-                self._changed.wait(left)
+        self.cut_off = False
+        return status

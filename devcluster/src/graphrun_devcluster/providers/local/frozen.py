@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from graphrun_devcluster.errors import DevClusterError
-from graphrun_devcluster.processes.identity import ProcessIdentity, is_stopped, send_signal
+from graphrun_devcluster.processes.identity import ProcessIdentity, is_alive, is_stopped, send_signal
 from graphrun_devcluster.processes.ledger import Ledger
 from graphrun_devcluster.providers.local.layout import Layout, NodeLayout
 from graphrun_devcluster.providers.local.leftovers import stray_processes
@@ -56,13 +56,13 @@ class Frozen:
         self._stop(lambda: node_processes(node, self.ledger))
 
     def freeze_process(self, identity: ProcessIdentity) -> None:
-        """Stop one process.
+        """Stop one process; one that has ended is left in peace.
 
         Raises:
             DevClusterError: the kernel does not stop it in time.
         """
         self._record(_process_record(identity))
-        self._stop(lambda: [identity])
+        self._stop(lambda: [identity] if is_alive(identity) else [])
 
     def thaw_node(self, node: NodeLayout) -> None:
         """Let a node go on."""

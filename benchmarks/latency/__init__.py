@@ -1,0 +1,1 @@
+"""From a request to its proof: cancel in each phase, pause, resume, start."""

@@ -1,0 +1,1 @@
+"""How many writes to the API server a run costs, and whose."""
