@@ -34,11 +34,21 @@ env: setup ## Print export lines for the running cluster: eval "$$(make -s env)"
 
 ##@ Check it
 .PHONY: test
-test: lint types unit packaging integration e2e ## Everything, in the order of cost
+test: lint types unit model packaging integration e2e ## Everything, in the order of cost
 
 .PHONY: unit
 unit: setup ## Values only: no cluster, no server
 	$(PYTEST) tests/unit
+
+# With one of MOVES, FAULTS, OPERATORS, ONLY: those settings, as wide as is asked for. With OFF: without that rule.
+.PHONY: model
+model: setup ## The five rules under every interleaving (MOVES=3 FAULTS=1 ONLY=node explores more, OFF=proof leaves one out)
+ifneq ($(MOVES)$(FAULTS)$(OPERATORS)$(ONLY)$(OFF),)
+	@PYTHONPATH=tests $(PY) -m model $(if $(MOVES),--moves $(MOVES)) $(if $(FAULTS),--faults $(FAULTS)) \
+		$(if $(OPERATORS),--operators $(OPERATORS)) $(if $(ONLY),--only "$(ONLY)") $(if $(OFF),--off "$(OFF)")
+else
+	$(PYTEST) tests/model
+endif
 
 .PHONY: packaging
 packaging: components ## Charts, images, generated files
