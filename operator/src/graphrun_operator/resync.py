@@ -5,7 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from graphrun_core import names
+from graphrun_core import names, phases
+from graphrun_core.resources import WorkflowRun
 from graphrun_operator.cache import Cache, ObjectKey, Store
 from graphrun_operator.cluster import JOBS, PODS, RUNS, WORKFLOWS, Cluster, Kind
 from graphrun_operator.echoes import Echoes
@@ -23,6 +24,8 @@ _LISTEN: Final = 2.0
 _RETRY: Final = 2.0
 # Older than every version of an object.
 _ANYTHING: Final = "1"
+# In these phases the end of the attempt has been dealt with.
+_SETTLED: Final = {phases.PAUSED, phases.AWAITING_INPUT}
 
 
 class Resync:
@@ -73,13 +76,18 @@ class Resync:
                 self.soon()
 
     def wake_all(self) -> None:
-        """Ask for a pass over every run; those that are over come last, since they hardly need one."""
+        """Ask for a pass over every run: at once where something is new, else after all that happens meanwhile."""
+        unfinished, finished = [], []
         for key in self._cache.all_keys():
             run = self._cache.runs.get(ObjectKey(*key))
-            if run is not None and run.is_finished:
-                self._keys.add_later(key)
-            else:
+            if run is None or _is_news(run):
                 self._keys.add(key)
+            elif run.is_finished:
+                finished.append(key)
+            else:
+                unfinished.append(key)
+        for key in [*unfinished, *finished]:
+            self._keys.add_later(key)
 
     async def _next_time(self) -> None:
         await asyncio.sleep(LEAST)
@@ -111,3 +119,11 @@ class Resync:
             missed |= found
         self.wake_all()
         return missed
+
+
+def _is_news(run: WorkflowRun) -> bool:
+    """Whether the run waits for the operator: its spec was changed, or its attempt has ended."""
+    if run.is_finished:
+        return False
+    ended = run.status.runner.outcome is not None and run.status.phase not in _SETTLED
+    return ended or run.status.observed_generation != run.metadata.generation

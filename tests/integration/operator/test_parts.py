@@ -34,9 +34,15 @@ RESTRICTED: Json = {
 
 
 class Keys(set[RunKey]):
-    """Keys that were asked for."""
+    """Keys that were asked for, and those of them that may wait."""
 
-    add_later = set.add
+    def __init__(self) -> None:
+        super().__init__()
+        self.later: list[RunKey] = []
+
+    def add_later(self, key: RunKey) -> None:
+        self.add(key)
+        self.later.append(key)
 
 
 class Parts:
@@ -106,6 +112,27 @@ async def test_a_full_look_finds_everything_and_tells_what_was_missed(
     await cluster.call("DELETE", cluster.url("workflowruns", "run"))
     await parts.resync.first()
     assert parts.cache.runs.get(ObjectKey(*key)) is None
+
+
+@pytest.mark.usefixtures("operator")
+async def test_a_full_look_wakes_what_waits_for_the_operator_first_and_what_is_over_last(
+    cluster: Nodeless, parts: Parts
+) -> None:
+    """As at a take-over, when thousands of runs may be there."""
+    for name in ("changed", "idle", "over"):
+        await cluster.create_run(name, state="Pending")
+        await cluster.phase(name, "Pending")
+    await cluster.ask("over", state="Cancelled")
+    await cluster.phase("over", "Cancelled")
+    changed = await cluster.run("changed")
+    changed["metadata"]["generation"] += 1
+    changed["metadata"]["resourceVersion"] = str(int(changed["metadata"]["resourceVersion"]) + 10**9)
+    for name in ("idle", "over"):
+        parts.cache.runs.put(await cluster.run(name))
+    parts.cache.runs.put(changed)
+    parts.resync.wake_all()
+    assert [key.name for key in parts.keys.later] == ["idle", "over"]
+    assert RunKey(cluster.namespace, "changed") in parts.keys
 
 
 @pytest.mark.usefixtures("operator")

@@ -1,8 +1,7 @@
-"""Cancel: every process is gone within a second, whatever the graph does, and then it is reported."""
+"""Cancel: every process is gone, whatever the graph does, and then it is reported. How fast: benchmarks/latency."""
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,12 @@ needs_namespaces = pytest.mark.usefixtures("root")
 
 @pytest.mark.parametrize("by", ["api", "file", "sigterm", "sigterm-api"])
 @pytest.mark.parametrize("graph", ["sleeping", "sleeping_in_thread", "blocked", "stubborn"])
-def test_a_cancel_ends_every_process_within_a_second(runner: Runner, graph: str, by: str) -> None:
+def test_a_cancel_ends_every_process(runner: Runner, graph: str, by: str) -> None:
     attempt = runner.start(f"flows:{graph}")
     runner.api.until(lambda api: len(api.of("node_started")) == 2)
     if graph == "stubborn":
         attempt.until_marked("ignoring")
     [child] = attempt.children()
-    asked = time.monotonic()
     if by in ("api", "sigterm-api"):
         runner.api.command("Cancelled")
     else:
@@ -30,7 +28,6 @@ def test_a_cancel_ends_every_process_within_a_second(runner: Runner, graph: str,
     if by.startswith("sigterm"):  # the operator deletes the pod at the same time
         attempt.process.send_signal(signal.SIGTERM)
     assert attempt.wait() == 82, attempt.log
-    assert time.monotonic() - asked < 1.0
     assert not Path(f"/proc/{child}").exists()
     assert attempt.outcome["result"] == "Cancelled"
     assert attempt.termination_message == attempt.outcome
@@ -85,11 +82,10 @@ def test_a_cancel_with_the_api_away_acts_on_the_file_and_leaves_the_message(runn
     attempt = runner.start("flows:sleeping")
     runner.api.until(lambda api: api.started("asleep"))
     runner.api.hang_up()
-    asked = time.monotonic()
     attempt.desire("Cancelled")
     assert attempt.wait() == 82, attempt.log
-    assert time.monotonic() - asked < 2.5
     assert attempt.termination_message["result"] == "Cancelled"
+    assert "the end could not be reported" in attempt.log
 
 
 def test_a_sigterm_of_an_unclaimed_pod_runs_nothing(runner: Runner) -> None:

@@ -35,6 +35,7 @@ class EventSender:
         self._last_sent = 0.0
         self._in_flight = 0
         self._flushing = self._halted = False
+        self.cut_off = False  # the last call did not reach the API
         self._progress = 0  # batches stored by the API
         self._never = threading.Event()
 
@@ -125,6 +126,9 @@ class EventSender:
     def _post(self, batch: list[bytes]) -> int:
         body = b'{"events":[' + b",".join(batch) + b"]}"
         try:
-            return self._client.post(protocol.EVENTS_PATH, body, timeout=_CALL_SECONDS).status
+            status = self._client.post(protocol.EVENTS_PATH, body, timeout=_CALL_SECONDS).status
         except Unreachable:
+            self.cut_off = True
             return 0
+        self.cut_off = False
+        return status

@@ -68,15 +68,23 @@ def _finish(settings: Settings, attempt: Attempt, end: Conclusion) -> int:
     report.write_termination_message(settings.termination_log, end)
     if attempt.route.stop_why == WHY_SUPERSEDED:
         return end.exit_code  # the API has said that it takes no more from this pod
-    hurried = attempt.route.evicted or attempt.route.wanted == phases.STATE_CANCELLED
-    if not attempt.sender.flush(report.HURRIED_FLUSH_SECONDS if hurried else report.FLUSH_SECONDS):
+    for_events, for_report = _patience(attempt, end)
+    if not attempt.sender.flush(for_events):
         say("not every event could be sent")
     if attempt.sender.dropped:
         say("events were left out: the API could not take them in time", events=attempt.sender.dropped)
     client = ApiClient(settings.api_url, settings.token_file)
-    patience = report.HURRIED_REPORT_SECONDS if hurried else report.REPORT_SECONDS
-    if report.report_end(client, end, attempt.reader.checkpoint, patience=patience):
+    if report.report_end(client, end, attempt.reader.checkpoint, patience=for_report):
         return end.exit_code
     lost = conclusion.superseded()
     report.write_termination_message(settings.termination_log, lost)
     return lost.exit_code
+
+
+def _patience(attempt: Attempt, end: Conclusion) -> tuple[float, float]:
+    """How many seconds the events that remain, and the report, may take."""
+    if end.exit_code == protocol.EXIT_CANCELLED:
+        return (0.0 if attempt.sender.cut_off else report.HURRIED_FLUSH_SECONDS), report.CANCEL_REPORT_SECONDS
+    if attempt.route.evicted or attempt.route.wanted == phases.STATE_CANCELLED:
+        return report.HURRIED_FLUSH_SECONDS, report.HURRIED_REPORT_SECONDS
+    return report.FLUSH_SECONDS, report.REPORT_SECONDS

@@ -14,9 +14,11 @@ from graphrun_runner.supervisor.voice import say
 # The termination message and the exit code say the same as the report: losing it delays, it does not mislead.
 REPORT_SECONDS: Final = 30.0
 FLUSH_SECONDS: Final = 10.0
-# Where the pod is being deleted, or somebody waits for a cancel.
+# Where the pod is being deleted.
 HURRIED_REPORT_SECONDS: Final = 1.5
 HURRIED_FLUSH_SECONDS: Final = 0.3
+# Where somebody waits for a cancel, which the end of the container proves as well: without the API, nearly at once.
+CANCEL_REPORT_SECONDS: Final = 0.3
 _FIRST_BACKOFF_SECONDS: Final = 0.1
 _LAST_BACKOFF_SECONDS: Final = 2.0
 _CALL_SECONDS: Final = 5.0
