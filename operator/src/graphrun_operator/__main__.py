@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import kopf
 from prometheus_client import start_http_server
@@ -205,6 +205,12 @@ async def _until_one_ends(*parts: Coroutine[None, None, object]) -> None:
         task.result()
 
 
+def _while_ending(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Kopf leaves the generators of its watches to the loop, which may find one that is closing itself already."""
+    if "asyncgen" not in context:
+        loop.default_exception_handler(context)
+
+
 async def main() -> int:
     """Read the settings, connect, serve. Answers the exit code."""
     try:
@@ -223,6 +229,7 @@ async def main() -> int:
     finally:
         await cluster.close()
         await asyncio.sleep(_GOODBYE_SECONDS)
+    asyncio.get_running_loop().set_exception_handler(_while_ending)
     if not asked:
         log.error("operator ends: its watches did")
         return 1
