@@ -114,12 +114,12 @@ class Operators:
             after, done = _CARRIED_OUT[action.kind](world, action)
         if operator.old_cluster:
             going_on = going_on._replace(old_cluster=_learnt(operator.old_cluster, after))
-        return Step(f"{who} {_words(action)}{done}", with_operator(after, place, going_on))
+        return Step(f"{who}: {_words(action)}{done}", with_operator(after, place, going_on))
 
     def _write_status(self, world: World, place: int, who: str) -> Step:
         operator = world.operators[place]
         action, rest = operator.plan[0], operator.plan[1:]
-        label = f"{who} {_words(action)}"
+        label = f"{who}: {_words(action)}"
         stopped = operator._replace(plan=(), fresh=False, old_run=None)
         if world.run is None:
             return Step(f"{label}: the run is gone", with_operator(world, place, stopped))

@@ -151,12 +151,19 @@ class Runners:
             yield Step(f"{pod.label} hears that another attempt holds the run", killed)
         elif wanted == phases.STATE_CANCELLED:
             yield Step(f"{pod.label} hears cancel", with_pod(world, place, doing=KILL, why="cancel"))
-        if pod.why != "pause" and wanted == phases.STATE_PAUSED:
+        elif wanted == phases.STATE_PAUSED and pod.why != "pause":
             yield Step(f"{pod.label} hears pause", with_pod(world, place, doing=DRAIN, why="pause"))
-        elif pod.why != "pause" and pod.told == phases.STATE_PAUSED and pod.exists and not pod.lost:
-            yield Step(f"{pod.label} reads pause", with_pod(world, place, doing=DRAIN, why="pause"))
+        if pod.exists and not pod.lost and pod.told != wanted:
+            yield from self._read_file(world, place, pod)
         if pod.deleting and not pod.lost and not pod.why:
             yield Step(f"{pod.label} gets SIGTERM", with_pod(world, place, doing=DRAIN, why="eviction"))
+
+    def _read_file(self, world: World, place: int, pod: Pod) -> Iterator[Step]:
+        """The second path of a command. It may lag behind the first, and works without the API."""
+        if pod.told == phases.STATE_CANCELLED:
+            yield Step(f"{pod.label} reads cancel", with_pod(world, place, doing=KILL, why="cancel"))
+        elif pod.told == phases.STATE_PAUSED and pod.why != "pause":
+            yield Step(f"{pod.label} reads pause", with_pod(world, place, doing=DRAIN, why="pause"))
 
     def _wanted(self, world: World, pod: Pod) -> str:
         if world.run is None:

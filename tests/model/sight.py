@@ -129,7 +129,7 @@ def _action(write: Write) -> Action | None:
             return Action("delete-job", uid)
         case DeletePod(_, uid, _):
             return Action("delete-pod", uid)
-        case AnnotatePod(name, state):
+        case AnnotatePod(name, state, _):
             return Action("annotate-pod", name, state)
         case CreateRevision():
             return None
@@ -167,7 +167,11 @@ def pod_view(pod: SeenPod) -> PodView:
         "name": f"r-{pod.attempt}-{pod.serial}-{pod.turn}",
         "uid": f"pod-{pod.attempt}.{pod.serial}.{pod.turn}",
         "labels": {names.LABEL_ATTEMPT: str(pod.attempt)},
-        "annotations": {names.ANNOTATION_DESIRED_STATE: pod.told},
+        # What is told is told long since: a cancel's moment to be heard is over at the operator's next look.
+        "annotations": {
+            names.ANNOTATION_DESIRED_STATE: pod.told,
+            names.ANNOTATION_DESIRED_SINCE: _LONG_AGO,
+        },
         "ownerReferences": [{"uid": f"job-{pod.attempt}.{pod.serial}", "controller": True}],
     }
     if pod.deleting:
