@@ -67,13 +67,13 @@ async def test_a_fork_goes_on_from_another_runs_checkpoint_with_its_state_edited
     assert len(await client.hits("source/")) == 4
 
 
-async def other_revision(client: Client) -> tuple[str, str]:
+async def other_revision(client: Client, key: str) -> tuple[str, str]:
     """A paused run of Workflow `revised`, and a revision of it whose nodes have other names."""
     workflow = await client.kubectl.get("gwf", "rounds")
     spec = workflow["spec"]
     manifest = {**workflow, "metadata": {"name": "revised"}, "spec": spec}
     await client.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
-    run = await client.start("revised", {**ROUNDS, "key": "revised"})
+    run = await client.start("revised", {**ROUNDS, "key": key})
     async with client.watch(run) as watcher:
         await watcher.until(lambda: watcher.view.completed("work") >= 2, 60, "two visits are done")
     await client.rest.verb(run, "pause", wait="10")
@@ -90,7 +90,7 @@ async def other_revision(client: Client) -> tuple[str, str]:
 
 
 async def test_a_run_does_not_go_on_by_a_revision_that_its_state_does_not_fit(client: Client) -> None:
-    run, newer = await other_revision(client)
+    run, newer = await other_revision(client, "refused")
     own = (await client.resource_status(run))["revision"]
     await client.rest.verb(run, "resume", {"revision": newer})
     status = await eventually(
@@ -103,13 +103,13 @@ async def test_a_run_does_not_go_on_by_a_revision_that_its_state_does_not_fit(cl
 
     await client.rest.verb(run, "resume", {"revision": own})
     await client.until_phase(run, "Succeeded")
-    hits = await client.hits("revised/")
+    hits = await client.hits("refused/")
     assert len(hits) == 16
     assert {hit["count"] for hit in hits.values()} == {1}
 
 
 async def test_a_revision_is_accepted_by_its_name(client: Client) -> None:
-    run, newer = await other_revision(client)
+    run, newer = await other_revision(client, "accepted")
     await client.rest.verb(run, "resume", {"revision": newer})
     await eventually(
         lambda: client.resource_status(run), lambda seen: seen.get("reason") == "IncompatibleRevision"

@@ -250,7 +250,7 @@ async def world_of(project: Project) -> AsyncIterator[World]:
     async with (
         client_of(project) as client,
         kube_access(project.kubeconfig, project.namespace) as access,
-        httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=20) as http,
+        httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=60) as http,
         witness_of(access) as witness,
     ):
         counter = Counter(http)

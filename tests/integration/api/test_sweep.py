@@ -73,9 +73,13 @@ async def sweep(plane: ControlPlane, database: str, bucket: Bucket, api: Api) ->
 async def _gone(project: Project, database: str, name: str, *, days: float = 0.0) -> None:
     """Delete a run, wait until the history knows, and let it be `days` ago."""
     uid = (await project.run(name))["metadata"]["uid"]
-    await project.kube.call("DELETE", project.path("workflowruns", name))
     connection = await asyncpg.connect(database)
     try:
+        await eventually(
+            lambda: connection.fetchval("SELECT count(*) FROM run WHERE uid = $1", uid),
+            what="the history knows the run",
+        )
+        await project.kube.call("DELETE", project.path("workflowruns", name))
         change = "UPDATE run SET gone_at = gone_at - make_interval(secs => $2) WHERE uid = $1 AND gone_at IS NOT NULL"
         await eventually(
             lambda: connection.execute(change, uid, days * 24 * 3600),
