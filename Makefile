@@ -40,11 +40,11 @@ test: lint types unit model packaging integration e2e ## Everything, in the orde
 unit: setup ## Values only: no cluster, no server
 	$(PYTEST) tests/unit
 
-# With one of MOVES, FAULTS, OPERATORS, ONLY: those settings, as wide as is asked for. With OFF: without that rule.
+# With one of MOVES, MISHAPS, OPERATORS, ONLY: those settings, as wide as is asked for. With OFF: without that rule.
 .PHONY: model
-model: setup ## The five rules under every interleaving (MOVES=3 FAULTS=1 ONLY=node explores more, OFF=proof leaves one out)
-ifneq ($(MOVES)$(FAULTS)$(OPERATORS)$(ONLY)$(OFF),)
-	@PYTHONPATH=tests $(PY) -m model $(if $(MOVES),--moves $(MOVES)) $(if $(FAULTS),--faults $(FAULTS)) \
+model: setup ## The five rules under every interleaving (MOVES=3 MISHAPS=1 ONLY=node explores more, OFF=proof leaves one out)
+ifneq ($(MOVES)$(MISHAPS)$(OPERATORS)$(ONLY)$(OFF),)
+	@PYTHONPATH=tests $(PY) -m model $(if $(MOVES),--moves $(MOVES)) $(if $(MISHAPS),--faults $(MISHAPS)) \
 		$(if $(OPERATORS),--operators $(OPERATORS)) $(if $(ONLY),--only "$(ONLY)") $(if $(OFF),--off "$(OFF)")
 else
 	$(PYTEST) tests/model

@@ -35,7 +35,9 @@ def test_every_interleaving_keeps_the_invariants_and_comes_to_rest(setting: Sett
 
 def test_the_settings_together_reach_every_phase_and_every_rule_of_the_decisions() -> None:
     assert frozenset().union(*(found.phases for found in results())) >= (
-        phases.TERMINAL | phases.CLOSED_TO_CLAIMS | {"", phases.PENDING, phases.STARTING, phases.RUNNING}
+        phases.TERMINAL
+        | phases.CLOSED_TO_CLAIMS
+        | {"", phases.PENDING, phases.QUEUED, phases.STARTING, phases.RUNNING}
     )
     decided = frozenset().union(*(found.rules for found in results()))
     assert {rule.name for rule in DECIDING} - decided <= OUTSIDE
