@@ -59,10 +59,17 @@ class Database:
 
     async def dedicated(self) -> Connection:
         """A connection outside the pool, for LISTEN and for locks that last; raises HistoryUnavailable."""
+        connecting = asyncio.ensure_future(
+            asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS, command_timeout=_STATEMENT_SECONDS)
+        )
         try:
-            return await asyncpg.connect(
-                self._dsn, timeout=_CONNECT_SECONDS, command_timeout=_STATEMENT_SECONDS
-            )
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # Cancelled at the wrong moment, asyncpg loses a connection that it has just made.
+            await asyncio.wait([connecting])
+            if not connecting.exception():
+                connecting.result().terminate()
+            raise
         except AWAY as error:
             raise HistoryUnavailable(_why(error)) from error
 
