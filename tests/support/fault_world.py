@@ -219,9 +219,18 @@ class World:
         assert finals <= {word}, f"REST said {finals} of {run.name}, which is {phase}"
 
     async def _views(self, run: Run) -> set[str]:
-        history = await self.client.rest.call("GET", "/workflows/runs", params={"limit": "200"})
-        listed = {item["status"] for item in history["items"] if item["run_id"] == run.name}
-        return {await self.rest_status(run), *(listed or {"not in the history"})}
+        return {await self.rest_status(run), *await self._history_of(run)}
+
+    async def _history_of(self, run: Run) -> set[str]:
+        """What the history shows. A part that is Ready again may be out of the Service's reach for a moment more."""
+        try:
+            answer = await self.client.rest.send("GET", "/workflows/runs", params={"limit": "200"})
+        except httpx.TransportError:
+            return {"no answer"}
+        if not answer.is_success:
+            return {f"answer {answer.status_code}"}
+        listed = {item["status"] for item in answer.json()["items"] if item["run_id"] == run.name}
+        return listed or {"not in the history"}
 
     def _silent_since_the_stop(self, run: Run, marks: Marks) -> None:
         runner = self.witness.sights[run.name][-1].status.get("runner", {})
