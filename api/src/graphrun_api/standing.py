@@ -32,7 +32,7 @@ def status_of(run: WorkflowRun) -> str:
         return phases.REST_STATUS[phase]
     if wanted == phases.STATE_CANCELLED or run.is_deleting:
         return CANCELLING
-    if _is_held(run) or (phase == phases.AWAITING_INPUT and not _is_resumed(run)):
+    if _is_held(run) or (phase == phases.AWAITING_INPUT and not run.has_new_resume):
         return phases.REST_STATUS[phase]
     if wanted == phases.STATE_PAUSED:
         return PAUSED if phase == phases.PAUSED else PAUSING
@@ -56,10 +56,6 @@ def reported_result(run: WorkflowRun) -> str:
 def _is_held(run: WorkflowRun) -> bool:
     """Whether it stands, though it is wanted to run: the last resume led nowhere, or its Job is suspended from outside."""
     reason = run.status.reason
-    if run.status.phase not in (phases.PAUSED, phases.AWAITING_INPUT):
+    if run.status.phase not in phases.SETTLED:
         return False
-    return reason == "RevisionNotFound" or (reason in reasons.HELD and not _is_resumed(run))
-
-
-def _is_resumed(run: WorkflowRun) -> bool:
-    return bool(run.spec.resume.id) and run.spec.resume.id != run.status.resume.id
+    return reason == "RevisionNotFound" or (reason in reasons.HELD and not run.has_new_resume)

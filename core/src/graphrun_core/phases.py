@@ -22,6 +22,8 @@ SUCCEEDED: Final = "Succeeded"
 FAILED: Final = "Failed"
 
 TERMINAL: Final = frozenset({CANCELLED, SUCCEEDED, FAILED})
+# In these nothing runs, and the end of the attempt has been dealt with: a failure of it counts no second time.
+SETTLED: Final = frozenset({PAUSED, AWAITING_INPUT})
 # A claim is refused in these: to go on, the operator first opens a new attempt (phase Starting).
 CLOSED_TO_CLAIMS: Final = TERMINAL | {PAUSED, PAUSING, AWAITING_INPUT, CANCELLING}
 

@@ -277,6 +277,12 @@ class WorkflowRun(Resource):
         return self.status.phase in phases.TERMINAL
 
     @property
+    def has_new_resume(self) -> bool:
+        """Whether a resume is asked for that no attempt has been opened for yet."""
+        asked = self.spec.resume.id
+        return bool(asked) and asked != self.status.resume.id
+
+    @property
     def is_deleting(self) -> bool:
         """Whether the resource is on its way out."""
         return self.metadata.deletion_timestamp is not None

@@ -24,8 +24,6 @@ _LISTEN: Final = 2.0
 _RETRY: Final = 2.0
 # Older than every version of an object.
 _ANYTHING: Final = "1"
-# In these phases the end of the attempt has been dealt with.
-_SETTLED: Final = {phases.PAUSED, phases.AWAITING_INPUT}
 
 
 class Resync:
@@ -125,5 +123,5 @@ def _is_news(run: WorkflowRun) -> bool:
     """Whether the run waits for the operator: its spec was changed, or its attempt has ended."""
     if run.is_finished:
         return False
-    ended = run.status.runner.outcome is not None and run.status.phase not in _SETTLED
+    ended = run.status.runner.outcome is not None and run.status.phase not in phases.SETTLED
     return ended or run.status.observed_generation != run.metadata.generation

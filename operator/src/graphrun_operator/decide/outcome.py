@@ -36,6 +36,5 @@ def await_input(situation: Situation) -> Plan | None:
 
 
 def is_answered(run: WorkflowRun) -> bool:
-    """Whether a resume is asked for that no attempt has been opened for yet."""
-    asked = run.spec.resume.id
-    return bool(asked) and asked != run.status.resume.id and run.spec.state == phases.STATE_RUNNING
+    """Whether a person has asked it to go on, by a resume that no attempt has been opened for yet."""
+    return run.has_new_resume and run.spec.state == phases.STATE_RUNNING

@@ -99,7 +99,7 @@ def _fields(situation: Situation, verdict: Verdict) -> dict[str, Any]:
         "next_attempt_time": situation.now + verdict.wait if verdict.wait else None,
     }
     asked = situation.run.spec.resume
-    if asked.id and asked.id != situation.run.status.resume.id:
+    if situation.run.has_new_resume:
         fields["resume"] = ResumeStatus(id=asked.id, attempt=number)
         if asked.revision in situation.seen.revisions:
             fields["revision"] = asked.revision

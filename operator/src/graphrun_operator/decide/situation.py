@@ -14,9 +14,6 @@ from graphrun_operator.decide.attempt import AttemptState, attempt_state, ended_
 from graphrun_operator.decide.status import status_patch
 from graphrun_operator.model import Json, Observation
 
-# In these phases the end of the attempt has been dealt with; a failure of it counts no second time.
-_SETTLED = {phases.PAUSED, phases.AWAITING_INPUT}
-
 
 @dataclass(frozen=True)
 class Situation:
@@ -47,7 +44,7 @@ class Situation:
     @property
     def settled(self) -> bool:
         """Whether the end of the current attempt has been dealt with (paused, awaiting input)."""
-        return self.phase in _SETTLED
+        return self.phase in phases.SETTLED
 
     @cached_property
     def pinned(self) -> str:

@@ -14,7 +14,6 @@ MESSAGE_MAX: Final = 400
 _CONDITION_MESSAGE_MAX: Final = 256
 
 _RUNS: Final = {phases.RUNNING, phases.PAUSING, phases.CANCELLING}
-_HOLDS: Final = {phases.PAUSED, phases.AWAITING_INPUT}
 # Which condition says why a phase is not the one hoped for; the API server lets only one of them explain at length.
 _EXPLAINS: Final = {
     phases.PENDING: reasons.CONDITION_RUNNING,
@@ -68,7 +67,7 @@ def condition(run: WorkflowRun, kind: str) -> Condition | None:
 def _conditions(run: WorkflowRun, phase: str, reason: str) -> list[Condition]:
     facts = {
         reasons.CONDITION_RUNNING: phase in _RUNS,
-        reasons.CONDITION_PAUSED: phase in _HOLDS,
+        reasons.CONDITION_PAUSED: phase in phases.SETTLED,
         reasons.CONDITION_COMPLETE: phase == phases.SUCCEEDED,
     }
     generation = run.metadata.generation
