@@ -112,7 +112,7 @@ class _Lane:
         return Verdict(**json.loads(answer))
 
     async def _begin(self) -> asyncio.subprocess.Process:
-        self._process = await asyncio.create_subprocess_exec(
+        process = self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "graphrun_operator.input_schema",
@@ -120,10 +120,18 @@ class _Lane:
             stdout=asyncio.subprocess.PIPE,
             limit=_LINE_BYTES,
         )
-        async with asyncio.timeout(_START_SECONDS):
-            # Its imports are not the first question's fault.
-            await _exchange(self._process, '{"schema": {}, "given": {}}')
-        return self._process
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                # Its imports are not the first question's fault.
+                await _exchange(process, '{"schema": {}, "given": {}}')
+        except (TimeoutError, OSError) as error:
+            self.end()
+            message = "the process that checks inputs does not start"
+            raise JudgeBusy(message) from error
+        except asyncio.CancelledError:
+            self.end()  # or its answer to this would be taken for the next question's
+            raise
+        return process
 
     def end(self) -> None:
         """Whatever it is at."""
