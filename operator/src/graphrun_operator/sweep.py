@@ -41,7 +41,7 @@ class Sweep:
         )
         for revision in going:
             # Asked again: while the others were being removed, a run may have come that needs this one.
-            if (revision.namespace, revision.name) in set(self._needed()):
+            if ObjectKey(revision.namespace, revision.name) in self._needed():
                 continue
             await self._applier.remove_revision(revision.namespace, revision.name, revision.uid)
 

@@ -38,9 +38,8 @@ def pause(situation: Situation) -> Plan | None:
         status = situation.status(phase=phases.PAUSING, reason=reason, message=message, **situation.facts())
         return Plan(rule="", writes=told(situation), status=status)
     if situation.phase == phases.PAUSED:
-        return Plan(
-            rule="", writes=() if attempt.claimed else drop_unclaimed(attempt), status=_still(situation)
-        )
+        status = _still(situation, (situation.run.status.reason, situation.run.status.message))
+        return Plan(rule="", writes=() if attempt.claimed else drop_unclaimed(attempt), status=status)
     if attempt.claimed and attempt.end is None:
         # Stopped, but how is not known yet: the report or the container's end will tell.
         return Plan(rule="")
@@ -69,19 +68,10 @@ def stay_paused(situation: Situation) -> Plan | None:
     held = _refused_resume(situation) or _held_by_suspension(situation)
     if held is None:
         return None
-    reason, message = held
     if situation.phase == phases.PAUSED:
-        return Plan(rule="", status=situation.status(phase=phases.PAUSED, reason=reason, message=message))
-    end = attempt.end
-    status = situation.status(
-        phase=phases.PAUSED,
-        reason=reason,
-        message=message,
-        failures=judge(situation, end).failures if end else run.status.failures,
-        paused_time=situation.now,
-        **situation.closing_facts(),
-    )
-    return Plan(rule="", status=status)
+        return Plan(rule="", status=_still(situation, held))
+    failures = judge(situation, attempt.end).failures if attempt.end else run.status.failures
+    return Plan(rule="", status=_shown(situation, held, failures))
 
 
 def _refused_resume(situation: Situation) -> tuple[str, str] | None:
@@ -114,12 +104,18 @@ def _is_suspended(situation: Situation) -> bool:
 
 
 def _paused(situation: Situation, end: AttemptEnd | None) -> dict[str, object] | None:
-    reason, message, failures = "PauseCompleted", "", situation.run.status.failures
+    failures = situation.run.status.failures
     if end and end.kind == "Paused":
-        reason, message = end.reason, end.message
-    elif end and situation.attempt.claimed:
+        return _shown(situation, (end.reason, end.message), failures)
+    if end and situation.attempt.claimed:
         message = f"the attempt had ended before the pause was done: {end.reason}: {end.message}"
-        failures = judge(situation, end).failures
+        return _shown(situation, ("PauseCompleted", message), judge(situation, end).failures)
+    return _shown(situation, ("PauseCompleted", ""), failures)
+
+
+def _shown(situation: Situation, why: tuple[str, str], failures: int) -> dict[str, object] | None:
+    """Paused from now on, for that reason and message."""
+    reason, message = why
     return situation.status(
         phase=phases.PAUSED,
         reason=reason,
@@ -130,9 +126,10 @@ def _paused(situation: Situation, end: AttemptEnd | None) -> dict[str, object] |
     )
 
 
-def _still(situation: Situation) -> dict[str, object] | None:
-    status = situation.run.status
-    return situation.status(phase=phases.PAUSED, reason=status.reason, message=status.message)
+def _still(situation: Situation, why: tuple[str, str]) -> dict[str, object] | None:
+    """Paused as before."""
+    reason, message = why
+    return situation.status(phase=phases.PAUSED, reason=reason, message=message)
 
 
 def told(situation: Situation) -> tuple[Write, ...]:
