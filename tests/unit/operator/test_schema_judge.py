@@ -11,7 +11,7 @@ SCHEMA = {"type": "object", "required": ["name"]}
 
 async def process_of(judge: SchemaJudge) -> asyncio.subprocess.Process:
     """The process, as soon as it is there."""
-    while (process := judge._swift_lane._process) is None:
+    while (process := judge._swift_lane._process) is None:  # noqa: ASYNC110 - at the very moment
         await asyncio.sleep(0)
     return process
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from langgraph.errors import NodeTimeoutError
-from langgraph.pregel import Pregel
 from langgraph.types import TimeoutPolicy
 
 from graphrun_runner.child.loading import Graph
+from graphrun_runner.child.signature import graphs_of
 
 # The callback of the try begins a moment after LangGraph's own clock.
 _SLACK: Final = 0.9
@@ -20,11 +20,9 @@ Timeouts = Mapping[tuple[str, str], TimeoutPolicy]
 
 def timeouts_of(graph: Graph) -> Timeouts:
     """The policies of all nodes that have one."""
-    graphs = [("", graph), *(found for found in graph.get_subgraphs(recurse=True))]
     return {
         (path, name): node.timeout
-        for path, each in graphs
-        if isinstance(each, Pregel)
+        for path, each in graphs_of(graph)
         for name, node in each.nodes.items()
         if node.timeout is not None
     }

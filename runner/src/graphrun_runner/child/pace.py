@@ -13,9 +13,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 
 from graphrun_checkpoints import CheckpointError, DurableCheckpoint, ObjectStoreSaver, Store
+from graphrun_runner.child.visits import is_node
 
-# On the run of a task itself, and on nothing inside it.
-_TASK_TAG: Final = "graph:step:"
 # A superstep may start while its predecessor's checkpoint is being stored, so this many checkpoints lie before it.
 _AHEAD: Final = 2
 # Looked at rather than signalled: a subgraph that a node calls by itself waits in an event loop of its own.
@@ -57,7 +56,7 @@ class Pace(AsyncCallbackHandler):
         Raises:
             CheckpointError: an earlier checkpoint could not be stored: nothing more may run.
         """
-        if not any(tag.startswith(_TASK_TAG) for tag in details.get("tags") or ()):
+        if not is_node(details.get("tags") or ()):
             return
         metadata = details.get("metadata") or {}
         ns = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition("|")[0]

@@ -5,7 +5,7 @@ with it before anything runs.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,11 +47,15 @@ class Signature:
 
 def signature_of(graph: Graph, revision: str) -> Signature:
     """The signature of a graph; of its subgraphs, those that LangGraph finds without running anything."""
-    parts = {ROOT: _part(graph)}
+    return Signature(revision, {path: _part(each) for path, each in graphs_of(graph)})
+
+
+def graphs_of(graph: Graph) -> Iterator[tuple[str, Graph]]:
+    """The graph and its subgraphs, each with its path."""
+    yield ROOT, graph
     for path, subgraph in graph.get_subgraphs(recurse=True):
         if isinstance(subgraph, Pregel):
-            parts[path] = _part(subgraph)
-    return Signature(revision, parts)
+            yield path, subgraph
 
 
 def to_stored(signature: Signature) -> dict[str, Any]:

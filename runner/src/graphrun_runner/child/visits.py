@@ -25,6 +25,7 @@ from graphrun_core.times import to_rfc3339
 from graphrun_runner import node_progress
 from graphrun_runner.child import node_timeouts, outcomes
 from graphrun_runner.child.json_form import cut
+from graphrun_runner.child.signature import path_of
 
 # On the run of a task itself, and on nothing inside it.
 _TASK_TAG: Final = "graph:step:"
@@ -110,7 +111,7 @@ class Visits(BaseCallbackHandler):
             self._open.pop(visit.task_id, None)
             self._emit(visit.event(events.NODE_COMPLETED, {}))
         elif not isinstance(error, GraphBubbleUp):
-            policy = self.timeouts.get((_path(visit.ns), visit.node_id))
+            policy = self.timeouts.get((path_of(visit.ns), visit.node_id))
             visit.error = node_timeouts.told(error, visit.node_id, policy, visit.began)
 
     def task_ended(self, result: dict[str, Any]) -> None:
@@ -167,9 +168,10 @@ class Visits(BaseCallbackHandler):
 
     def _first(self, where: tuple[str, str, str], metadata: dict[str, Any], run_id: UUID) -> _Visit:
         node_id, task_id, ns = where
-        self._counts[_path(ns), node_id] += 1
+        place = (path_of(ns), node_id)
+        self._counts[place] += 1
         step = int(metadata.get("langgraph_step", 0))
-        visit = _Visit(node_id, task_id, ns, step, self._counts[_path(ns), node_id], run_id)
+        visit = _Visit(node_id, task_id, ns, step, self._counts[place], run_id)
         self._open[task_id] = visit
         return visit
 
@@ -185,15 +187,16 @@ def new_event(kind: str, data: dict[str, Any], at: datetime | None = None) -> di
     return {"type": kind, "at": to_rfc3339(at or datetime.now(UTC)), "data": data}
 
 
+def is_node(tags: Sequence[str]) -> bool:
+    """Whether a run with these tags is that of a node itself, and not of anything inside it."""
+    return any(tag.startswith(_TASK_TAG) for tag in tags)
+
+
 def _is_task(tags: Sequence[str], metadata: Mapping[str, Any], name: object) -> bool:
     """Whether a run is that of a node, or of a task that an entrypoint calls; not of anything inside one."""
     path = metadata.get("langgraph_path") or (None,)
     called = path[-1] is True and name == metadata.get("langgraph_node")
-    return called or any(tag.startswith(_TASK_TAG) for tag in tags)
-
-
-def _path(ns: str) -> str:
-    return "|".join(part.partition(":")[0] for part in ns.split("|"))
+    return called or is_node(tags)
 
 
 def _last(visit: _Visit, error: BaseException) -> BaseException:
