@@ -1,23 +1,17 @@
 """The API server as kubectl uses it, without the start of a process: create, merge patch, read."""
 
-import asyncio
-import base64
 import json
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import httpx
-import yaml
+
+from support.kube_access import RUNS, http_of
 
 AGENT = "benchmark"
 """How we call ourselves: the audit log tells our own writes by it."""
-
-RUNS = "/apis/graphrun.dev/v1alpha1/namespaces/{}/workflowruns"
-PODS = "/api/v1/namespaces/{}/pods"
-JOBS = "/apis/batch/v1/namespaces/{}/jobs"
 
 Object = dict[str, Any]
 
@@ -84,14 +78,5 @@ class Kube:
 @asynccontextmanager
 async def kube_of(kubeconfig: Path, namespace: str) -> AsyncIterator[Kube]:
     """Open a connection to the cluster of a kubeconfig made by `graphrun_devcluster`."""
-    config = yaml.safe_load(await asyncio.to_thread(kubeconfig.read_text))
-    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-    async with httpx.AsyncClient(
-        base_url=cluster["server"],
-        headers={"Authorization": f"Bearer {user['token']}", "User-Agent": AGENT},
-        verify=ssl.create_default_context(cadata=authority),
-        trust_env=False,
-        timeout=30,
-    ) as client:
+    async with http_of(kubeconfig, agent=AGENT, seconds=30) as client:
         yield Kube(client, namespace)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cluster.kube import JOBS, PODS, RUNS, Kube, kube_of
+from benchmarks.cluster.kube import Kube, kube_of
 from benchmarks.cluster.watching import Watched, watching
 from graphrun_devcluster import stack
 from graphrun_devcluster.stack.installing import cluster_name
 from graphrun_devcluster.stack.names import SYSTEM_NAMESPACE
 from graphrun_devcluster.stack.tools import Tools
 from support.client import Client, client_of
+from support.kube_access import JOBS, PODS, RUNS
 from support.projects import fresh_project, kubectl
 
 GRAPHS = Path(__file__).parent / "graphs"

@@ -97,20 +97,21 @@ class KubeAccess:
 @asynccontextmanager
 async def kube_access(kubeconfig: str, namespace: str) -> AsyncIterator[KubeAccess]:
     """The access that a kubeconfig with a token gives."""
-    async with _client(kubeconfig) as http:
+    async with http_of(Path(kubeconfig)) as http:
         yield KubeAccess(http, namespace)
 
 
-def _client(kubeconfig: str) -> httpx.AsyncClient:
-    config = yaml.safe_load(Path(kubeconfig).read_text())
+def http_of(kubeconfig: Path, *, agent: str = "faults", seconds: float = 15) -> httpx.AsyncClient:
+    """Requests by a kubeconfig that has a token; `agent` is who the audit log says they are from."""
+    config = yaml.safe_load(kubeconfig.read_text())
     cluster = config["clusters"][0]["cluster"]
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
     return httpx.AsyncClient(
         base_url=cluster["server"],
-        headers={"Authorization": f"Bearer {config['users'][0]['user']['token']}"},
+        headers={"Authorization": f"Bearer {config['users'][0]['user']['token']}", "User-Agent": agent},
         verify=ssl.create_default_context(cadata=authority),
         trust_env=False,
-        timeout=15,
+        timeout=seconds,
         limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
     )
 

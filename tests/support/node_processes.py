@@ -1,42 +1,45 @@
-"""The processes of pods as this machine sees them: a container's processes are ordinary ones, found by their cgroup."""
+"""The processes of pods as this machine sees them, in the words of the fault tests."""
 
-import re
 import signal
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphrun_devcluster.faults import Faults
-from graphrun_devcluster.processes.identity import ProcessIdentity, identify, send_signal
+from graphrun_devcluster.faults import Faults, PodProcess, processes_of_pod
+from graphrun_devcluster.processes.identity import ProcessIdentity, send_signal
 from graphrun_devcluster.stack.installing import cluster_name
 
-_POD_UID = re.compile(r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})")
-_PAUSE = "/pause"
 _GRAPH_PROCESS = "graphrun_runner.child"
 _FIRST = 1
 
 
 @dataclass(frozen=True)
 class ContainerProcess:
-    """A live process in a container of a pod.
+    """A live process in a container of the pod `pod_uid`."""
 
-    Attributes:
-        identity: who it is on this machine.
-        pod_uid: the pod that it belongs to.
-        inner_pid: its id inside the container; 1 is what the container was started with.
-        command: its command line.
-    """
-
-    identity: ProcessIdentity
+    process: PodProcess
     pod_uid: str
-    inner_pid: int
-    command: str
+
+    @property
+    def identity(self) -> ProcessIdentity:
+        """Who it is on this machine."""
+        return self.process.identity
+
+    @property
+    def inner_pid(self) -> int:
+        """Its id inside the container; 1 is what the container was started with."""
+        return self.process.inner_pid
+
+    @property
+    def command(self) -> str:
+        """Its command line."""
+        return " ".join(self.process.command)
 
     @property
     def is_sandbox(self) -> bool:
         """Whether it is the process that holds the pod's namespaces, and does nothing."""
-        return self.command.startswith(_PAUSE)
+        return self.process.is_sandbox
 
     @property
     def is_supervisor(self) -> bool:
@@ -51,8 +54,12 @@ class ContainerProcess:
 
 def processes_of(pod_uids: Collection[str]) -> list[ContainerProcess]:
     """All live processes of these pods; those that have ended and wait to be collected are none."""
-    found = (_read(folder) for folder in Path("/proc").iterdir() if folder.name.isdigit())
-    return [process for process in found if process and process.pod_uid in pod_uids]
+    cluster = cluster_name()
+    return [
+        ContainerProcess(process, uid)
+        for uid in sorted(pod_uids)
+        for process in processes_of_pod(cluster, uid, with_sandbox=True)
+    ]
 
 
 def signal_all(processes: Iterable[ContainerProcess], number: signal.Signals) -> None:
@@ -76,24 +83,5 @@ def frozen_processes(processes: Collection[ContainerProcess]) -> Iterator[None]:
 
 def resident_bytes(process: ContainerProcess) -> int:
     """The memory that it holds."""
-    status = (Path("/proc") / str(process.identity.pid) / "status").read_text()
-    return int(_field(status, "VmRSS").split()[0]) * 1024
-
-
-def _read(folder: Path) -> ContainerProcess | None:
-    try:
-        owner = _POD_UID.search((folder / "cgroup").read_text())
-        if owner is None:
-            return None
-        identity = identify(int(folder.name))
-        inner = _field((folder / "status").read_text(), "NSpid").split()[-1]
-        command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:  # it ended while it was being looked at
-        return None
-    if identity is None:
-        return None
-    return ContainerProcess(identity, owner[1].replace("_", "-"), int(inner), command)
-
-
-def _field(status: str, name: str) -> str:
-    return next((line.partition(":")[2] for line in status.splitlines() if line.startswith(f"{name}:")), "0")
+    status = Path(f"/proc/{process.identity.pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS:")), 0)

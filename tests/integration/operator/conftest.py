@@ -19,6 +19,14 @@ def plane() -> Iterator[ControlPlane]:
         yield plane
 
 
+@pytest.fixture(scope="module")
+def alone() -> Iterator[ControlPlane]:
+    """A control plane whose only operators are those of the module that asks for it."""
+    with ControlPlane(audit=True) as plane:
+        apply_crds(plane)
+        yield plane
+
+
 @pytest.fixture(scope="session")
 def operator(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """One operator for all tests that do not end it."""

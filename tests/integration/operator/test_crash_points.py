@@ -7,7 +7,7 @@ made twice, and no Job or pod that nothing needs.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from graphrun_devcluster.controlplane import ControlPlane
-from support.controlplane import apply_crds, fresh_namespace
+from support.controlplane import fresh_namespace
 from support.crash_points import Relay, relay
 from support.nodeless import Json, Nodeless, nodeless
 from support.waiting import eventually
@@ -109,13 +109,6 @@ VERBS = {
     "cancel": Verb(running, cancel, 4),
     "retry": Verb(running, retry, 3),
 }
-
-
-@pytest.fixture(scope="module")
-def alone() -> Iterator[ControlPlane]:
-    with ControlPlane(audit=True) as plane:
-        apply_crds(plane)
-        yield plane
 
 
 @pytest.fixture

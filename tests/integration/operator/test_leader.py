@@ -11,7 +11,7 @@ import pytest
 
 from graphrun_devcluster.controlplane import ControlPlane
 from support.apiserver_proxy import apiserver_proxy
-from support.controlplane import apply_crds, fresh_namespace
+from support.controlplane import fresh_namespace
 from support.handover import hand_over_seconds
 from support.nodeless import Json, Nodeless, nodeless
 from support.operator_process import OperatorProcess
@@ -43,14 +43,6 @@ def two_replicas(plane: ControlPlane, folder: Path, **settings: str) -> Iterator
             replica.start()
             replicas.append(replica)
         yield Pair(*replicas)
-
-
-@pytest.fixture(scope="module")
-def alone() -> Iterator[ControlPlane]:
-    """A control plane whose only operators are this module's."""
-    with ControlPlane() as plane:
-        apply_crds(plane)
-        yield plane
 
 
 @pytest.fixture

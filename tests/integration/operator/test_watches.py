@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 
 from graphrun_devcluster.controlplane import ControlPlane
 from support.apiserver_proxy import ApiServerProxy, apiserver_proxy
-from support.controlplane import apply_crds, fresh_namespace
+from support.controlplane import fresh_namespace
 from support.nodeless import Json, Nodeless, nodeless
 from support.operator_process import OperatorProcess
 from support.waiting import eventually
@@ -24,13 +24,6 @@ class Behind:
 
     proxy: ApiServerProxy
     operator: OperatorProcess
-
-
-@pytest.fixture(scope="module")
-def alone() -> Iterator[ControlPlane]:
-    with ControlPlane() as plane:
-        apply_crds(plane)
-        yield plane
 
 
 @pytest.fixture

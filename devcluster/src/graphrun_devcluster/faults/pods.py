@@ -31,15 +31,20 @@ class PodProcess:
     inner_pid: int
     command: tuple[str, ...]
 
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it is the process that holds the pod's namespaces, and does nothing."""
+        return self.command[:1] == (PAUSE,)
 
-def processes_of_pod(cluster: str, uid: str) -> list[PodProcess]:
-    """Return the live processes of the containers of the pod `uid`, on any node; its sandbox left out."""
+
+def processes_of_pod(cluster: str, uid: str, *, with_sandbox: bool = False) -> list[PodProcess]:
+    """Return the live processes of the containers of the pod `uid`, on any node; its sandbox on request only."""
     found: list[PodProcess] = []
     for folder in _folders_of_pod(cluster, uid):
         with contextlib.suppress(OSError):  # cleared away meanwhile
             for container in folder.iterdir():
                 found += _processes_in(container) if container.is_dir() else []
-    return [process for process in found if process.command[:1] != (PAUSE,)]
+    return [process for process in found if with_sandbox or not process.is_sandbox]
 
 
 def pods_with_processes(cluster: str) -> dict[str, list[PodProcess]]:
