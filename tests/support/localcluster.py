@@ -1,5 +1,6 @@
 """A local cluster of a test's own, and a small image to run on it."""
 
+import http.client
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -92,3 +93,13 @@ def run_kubectl(cluster: Cluster, *arguments: str, stdin: Mapping[str, Any] | No
     if done.returncode:
         raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr}")
     return done.stdout
+
+
+def page(address: str, path: str = "/index.html") -> str:
+    """Return what a server at `host:port` answers."""
+    connection = http.client.HTTPConnection(address, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()

@@ -4,7 +4,6 @@ One cluster for the module, with a name of its own: it never meets the one peopl
 share it, but nothing that another one left in it.
 """
 
-import http.client
 import json
 import os
 import signal
@@ -25,7 +24,7 @@ from graphrun_devcluster.providers.local.leftovers import mounts_below, stray_fi
 from graphrun_devcluster.providers.local.node_images import NodeImages
 from graphrun_devcluster.providers.provider import ServicePort
 from graphrun_devcluster.waiting import wait_until
-from support.localcluster import SHELL_IMAGE, load_shell_image, run_kubectl, service, shell_pod
+from support.localcluster import SHELL_IMAGE, load_shell_image, page, run_kubectl, service, shell_pod
 
 pytestmark = pytest.mark.usefixtures("root")
 
@@ -101,7 +100,7 @@ def test_a_service_answers_to_other_pods_and_to_this_machine(cluster: LocalClust
     request = f"printf 'GET /index.html HTTP/1.0\r\n\r\n' | busybox nc -w 2 {address_in_cluster} 8080"
     assert wait_until(lambda: "served" in _quietly(cluster, "sh", "-c", request), 20, interval=0.5)
     address = cluster.forward(ServicePort(NAMESPACE, "server", 8080))
-    assert _get(address, "/index.html") == "served\n"
+    assert page(address) == "served\n"
     assert cluster.forward(ServicePort(NAMESPACE, "server", 8080)) == address
 
 
@@ -110,15 +109,6 @@ def _quietly(cluster: LocalCluster, *command: str) -> str:
         return in_pod(cluster, "caller", *command)
     except AssertionError:
         return ""
-
-
-def _get(address: str, path: str) -> str:
-    connection = http.client.HTTPConnection(address, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()
 
 
 def test_up_again_leaves_everything_that_runs_alone(cluster: LocalCluster) -> None:

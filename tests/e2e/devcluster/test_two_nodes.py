@@ -3,7 +3,6 @@
 One cluster for the module, with a name of its own; its tests leave it with two nodes that are well.
 """
 
-import http.client
 import os
 import signal
 import subprocess
@@ -25,7 +24,7 @@ from graphrun_devcluster.providers.local.layout import Layout
 from graphrun_devcluster.providers.local.teardown import what_is_left
 from graphrun_devcluster.providers.provider import ServicePort
 from graphrun_devcluster.waiting import wait_until
-from support.localcluster import load_shell_image, run_kubectl, service, shell_pod
+from support.localcluster import load_shell_image, page, run_kubectl, service, shell_pod
 
 pytestmark = pytest.mark.usefixtures("root")
 
@@ -94,7 +93,7 @@ def test_services_and_names_lead_from_each_node_to_the_other(cluster: LocalClust
         assert address in answer
         request = f"printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 2 {address} 8080"
         assert wait_until(partial(_hears, cluster, number, request, f"from-{other}"), 20, interval=0.5)
-        assert _get(cluster.forward(ServicePort("default", name, 8080))) == f"from-{other}\n"
+        assert page(cluster.forward(ServicePort("default", name, 8080))) == f"from-{other}\n"
 
 
 def _hears(cluster: LocalCluster, number: int, request: str, word: str) -> bool:
@@ -102,15 +101,6 @@ def _hears(cluster: LocalCluster, number: int, request: str, word: str) -> bool:
         return word in in_pod(cluster, f"caller-{number}", "sh", "-c", request)
     except AssertionError:
         return False
-
-
-def _get(address: str) -> str:
-    connection = http.client.HTTPConnection(address, timeout=5)
-    try:
-        connection.request("GET", "/index.html")
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()
 
 
 def test_up_without_a_number_keeps_the_nodes_and_leaves_them_alone(cluster: LocalCluster) -> None:
