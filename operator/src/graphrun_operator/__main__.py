@@ -13,7 +13,8 @@ import signal
 import socket
 import sys
 import uuid
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -144,15 +145,15 @@ async def serve(settings: Settings, cluster: ApiServer) -> bool:
 async def _work(parts: _Parts, stop: asyncio.Event) -> None:
     """List all, then watch, and reconcile while this replica leads, until one of the parts ends."""
     await parts.resync.first()
-    watches = await _watch(parts.registry)
-    # Kopf has put its own handlers in place: it would end at its leisure, and the queue go on meanwhile.
-    _stop_on_signals(stop)
 
     async def sweep() -> None:
         if parts.leadership.holds:
             await parts.sweep.sweep()
 
-    await _until_one_ends(_lead(parts), parts.resync.forever(sweep), parts.resync.listen(), watches)
+    async with _watching(parts.registry) as watches:
+        # Kopf has put its own handlers in place: it would end at its leisure, and the queue go on meanwhile.
+        _stop_on_signals(stop)
+        await _until_one_ends(_lead(parts), parts.resync.forever(sweep), parts.resync.listen(), watches)
 
 
 async def _lead(parts: _Parts) -> None:
@@ -174,7 +175,6 @@ async def _finish_when(stop: asyncio.Event, parts: _Parts) -> None:
     await stop.wait()
     log.info("operator stopping")
     await parts.queue.finish(_FINISH_SECONDS)
-    # Before anything else ends: Kopf cancels every task that it finds in its way when it does.
     await parts.leadership.release()
 
 
@@ -183,13 +183,24 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-async def _watch(registry: kopf.OperatorRegistry) -> Coroutine[None, None, None]:
-    """Start Kopf; what is answered ends when Kopf does."""
+@asynccontextmanager
+async def _watching(registry: kopf.OperatorRegistry) -> AsyncIterator[Coroutine[None, None, object]]:
+    """Run Kopf; what is yielded ends as soon as one of its tasks has.
+
+    Left to itself, Kopf then gives everything in its way five more seconds, this program's own tasks too, and cancels
+    it: a lease on its way back with it. So it is ended here, after all that is not its own.
+    """
     before = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
         registry=registry, settings=build_settings(), clusterwide=True, standalone=True
     )
-    return kopf.run_tasks(tasks, ignored=before)
+    try:
+        yield asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ending = asyncio.create_task(kopf.run_tasks(tasks, ignored=before))
+        await asyncio.sleep(0)  # it is under way, and takes being cancelled as its order to end
+        ending.cancel()
+        await asyncio.gather(ending, *tasks, return_exceptions=True)
 
 
 async def _until_one_ends(*parts: Coroutine[None, None, object]) -> None:

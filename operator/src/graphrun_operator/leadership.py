@@ -34,8 +34,9 @@ log = logging.getLogger(__name__)
 
 # How soon a free lease is seen by those who wait for it, in seconds.
 _FOLLOW_SECONDS: Final = 0.5
-# A hand-over in order is not worth more than this, in seconds: the lease runs out by itself.
-_RELEASE_SECONDS: Final = 0.5
+# A hand-over in order is not worth more than this, in seconds: the lease runs out by itself. It takes some
+# milliseconds, and longer where the API server is busy: the very moment at which nobody should wait for its end.
+_RELEASE_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,6 @@ PERIOD: Final = 300.0
 LEAST: Final = 10.0
 _LISTEN: Final = 2.0
 _RETRY: Final = 2.0
-# Older than every version of an object.
-_ANYTHING: Final = "1"
 
 
 class Resync:
@@ -113,7 +111,7 @@ class Resync:
             found = store.replace(listing.items, listing.version)
             if found:
                 # A listing may be ahead of the watch, but only by a moment: it must tell something of this kind soon.
-                self._echoes.expect(kind.plural, _ANYTHING)
+                self._echoes.expect_news(kind.plural)
             missed |= found
         self.wake_all()
         return missed

@@ -29,6 +29,27 @@ def test_a_write_that_came_back_is_owed_no_more(echoes: Echoes, clock: Clock) ->
     assert echoes.overdue() == []
 
 
+def test_a_watch_that_told_of_a_write_before_its_answer_came_owes_nothing(
+    echoes: Echoes, clock: Clock
+) -> None:
+    echoes.hear("jobs", "7")
+    echoes.expect("jobs", "7")
+    clock.now = DUE_SECONDS
+    assert echoes.overdue() == []
+
+
+def test_a_change_of_unknown_version_is_owed_until_the_watch_tells_something_new(
+    echoes: Echoes, clock: Clock
+) -> None:
+    for plural in ("jobs", "pods"):
+        echoes.hear(plural, "7")
+        echoes.expect_news(plural)
+        echoes.hear(plural, "7")
+    echoes.hear("pods", "8")
+    clock.now = DUE_SECONDS
+    assert echoes.overdue() == ["jobs"]
+
+
 def test_a_later_version_tells_of_the_earlier_ones_and_an_earlier_one_does_not(
     echoes: Echoes, clock: Clock
 ) -> None:
