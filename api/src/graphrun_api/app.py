@@ -6,15 +6,22 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
+from graphrun_api.auth.routes import router as client_routes
+from graphrun_api.checkpoints.routes import router as checkpoint_routes
 from graphrun_api.compose import Program
 from graphrun_api.errors import ApiError
 from graphrun_api.events.routes import router as event_routes
+from graphrun_api.events.routes import tickets_router as ticket_routes
 from graphrun_api.runner_port.routes import router as runner_routes
+from graphrun_api.runs.inspection import router as inspection_routes
 from graphrun_api.runs.routes import router as run_routes
+from graphrun_api.runs.verb_routes import router as verb_routes
 from graphrun_api.web.body_limit import BodyLimit
 from graphrun_api.web.metrics import TimedRequests
 from graphrun_api.web.problems import on_api_error, on_http_error, on_invalid_request, on_unexpected
@@ -24,6 +31,9 @@ from graphrun_api.workflows.routes import router as workflow_routes
 # Inputs of any size go to object storage, but pass through memory once.
 _PUBLIC_BODY_BYTES: Final = 64 * 1024 * 1024
 _RUNNER_BODY_BYTES: Final = 16 * 1024 * 1024
+# Shorter answers fit into a packet as they are.
+_GZIP_BYTES: Final = 1400
+_CORS_SECONDS: Final = 600
 
 
 def public_api() -> FastAPI:
@@ -33,7 +43,16 @@ def public_api() -> FastAPI:
         version="v1alpha1",
         description="LangGraph workflows on Kubernetes: create, execute, pause, resume, cancel and follow runs.",
     )
-    for router in (run_routes, event_routes, workflow_routes):
+    for router in (
+        run_routes,
+        verb_routes,
+        inspection_routes,
+        event_routes,
+        checkpoint_routes,
+        workflow_routes,
+        ticket_routes,
+        client_routes,
+    ):
         api.include_router(router)
     _answer_with_problems(api)
     return api
@@ -55,6 +74,17 @@ def public_app(program: Program) -> ASGIApp:
     api.add_route("/healthz", _alive, include_in_schema=False)
     api.add_route("/readyz", ready, include_in_schema=False)
     api.add_route("/metrics", metrics, include_in_schema=False)
+    # Of streams every event would have to be flushed through it, for little: starlette leaves them alone.
+    api.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES, compresslevel=5)
+    if program.origins:
+        api.add_middleware(
+            CORSMiddleware,
+            allow_origins=program.origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"],
+            max_age=_CORS_SECONDS,
+        )
     return _wrapped(api, program, "public", _PUBLIC_BODY_BYTES)
 
 

@@ -227,6 +227,17 @@ class ResumeStatus(Resource):
     attempt: int = 0
 
 
+class AttemptEndStatus(Resource):
+    """How the last attempt that has ended did so, as far as the operator knows; `number` 0 means: none has."""
+
+    number: int = 0
+    node_name: str = ""
+    exit_code: int | None = None
+    reason: str = ""
+    message: str = ""
+    end_time: datetime | None = None
+
+
 class WorkflowRunStatus(Resource):
     """What has happened. All but `runner` is the operator's."""
 
@@ -244,6 +255,7 @@ class WorkflowRunStatus(Resource):
     completion_time: datetime | None = None
     active_seconds: float = 0.0  # claimed time of ended attempts
     resume: ResumeStatus = ResumeStatus()
+    last_attempt: AttemptEndStatus = AttemptEndStatus()
     start_from_uid: str = Field(default="", alias="startFromUID")  # of the run that spec.startFrom names
     conditions: tuple[Condition, ...] = ()
     runner: RunnerStatus = RunnerStatus()

@@ -25,9 +25,9 @@ QUEUE_EVENTS: Final = 2000
 class Subscription:
     """One follower of a run: events after `position`, in order, without a gap."""
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int, overflowed: asyncio.Event) -> None:
         self.position = position
-        self.overflowed = asyncio.Event()
+        self.overflowed = overflowed
         self._queue: deque[Event] = deque()
         self._news = asyncio.Event()
 
@@ -76,8 +76,10 @@ class Feeds:
             feed.hint.set()
 
     @asynccontextmanager
-    async def follow(self, uid: str) -> AsyncIterator[Subscription]:
+    async def follow(self, uid: str, overflowed: asyncio.Event) -> AsyncIterator[Subscription]:
         """Subscribe to what comes after the subscription's `position`, a seq that is stored already.
+
+        `overflowed` is set, and nothing more is handed out, once the subscriber does not keep up.
 
         Raises:
             HistoryUnavailable: Postgres is away.
@@ -88,7 +90,7 @@ class Feeds:
             # another follower may have made it meanwhile
             feed = self._feeds.setdefault(uid, _Feed(uid, position))
             feed.task = feed.task or asyncio.create_task(self._pump(feed), name=f"feed {uid}")
-        subscription = Subscription(feed.position)
+        subscription = Subscription(feed.position, overflowed)
         feed.subscriptions.add(subscription)
         try:
             yield subscription

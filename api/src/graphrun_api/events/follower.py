@@ -14,6 +14,7 @@ from graphrun_api.db import sql
 from graphrun_api.db.database import AWAY, Database
 from graphrun_api.errors import HistoryUnavailable
 from graphrun_api.events import milestones
+from graphrun_api.events.attempt_rows import attempt_rows
 from graphrun_api.events.run_rows import follow_arguments
 from graphrun_api.events.store import EventStore
 from graphrun_api.kube.run_cache import Change, RunCache, version_of
@@ -89,7 +90,11 @@ class Follower:
             await self._store.ensure_run(run)
             await self._store.add_milestones(run.metadata.uid, milestones.milestones(run))
             async with self._database.connection() as connection:
+                for row in attempt_rows(run):
+                    await connection.execute(sql.ATTEMPT_FOLLOW, *row.arguments(run.metadata.uid))
                 await connection.execute(sql.RUN_FOLLOW, *follow_arguments(run))
+                if run.is_finished:
+                    await _count(connection, run.metadata.uid)
         except (asyncpg.DataError, ValueError):
             # One run that cannot be written must not keep all others out of the history.
             log.exception("run cannot be written to the history", extra={"run": run.metadata.name})
@@ -101,3 +106,12 @@ class Follower:
         await self._store.add_milestones(uid, [milestones.deleted(attempt)])
         async with self._database.connection() as connection:
             await connection.execute(sql.RUN_GONE, uid)
+            await _count(connection, uid)
+
+
+async def _count(connection: Any, uid: str) -> None:  # noqa: ANN401 - asyncpg's proxy
+    """Add a run that has ended to the outcomes of its hour and to the times of its nodes, once."""
+    async with connection.transaction():
+        if await connection.fetchval(sql.COUNT_ONCE, uid):
+            await connection.execute(sql.HOUR_ADD, uid)
+            await connection.execute(sql.TIMING_ADD, uid)

@@ -7,7 +7,10 @@ from typing import Any, Final
 
 from graphrun_api.db import sql
 from graphrun_api.db.database import Database
-from graphrun_api.events.model import Event, NodeRow
+from graphrun_api.errors import EventsExpired
+from graphrun_api.events.model import Event, NodeRow, NodeTiming, Usual
+from graphrun_core.events import TOKEN
+from graphrun_core.times import to_rfc3339
 
 Row = Any  # asyncpg.Record: a mapping by column
 REPLAY_PAGE: Final = 500
@@ -36,6 +39,15 @@ class RunQuery:
     created_before: datetime | None = None
     labels: dict[str, str] | None = None
     limit: int = 50
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A place in a timeline."""
+
+    started_at: datetime
+    task_id: str
+    ns: str
 
 
 class HistoryReads:
@@ -68,9 +80,21 @@ class HistoryReads:
             return rows
 
     async def last_seq(self, uid: str) -> int:
-        """The seq of the newest event; 0 where there is none."""
+        """The seq of the newest event; 0 where there is none.
+
+        Raises:
+            EventsExpired: the run ended so long ago that its events are not kept any more.
+        """
         async with self._database.connection() as connection:
-            return await connection.fetchval(sql.RUN_SEQ, uid) or 0
+            row = await connection.fetchrow(sql.RUN_SEQ, uid)
+        if row is None:
+            return 0
+        if row["events_dropped_at"] is not None:
+            raise EventsExpired(
+                f"the events of this run were kept until {to_rfc3339(row['events_dropped_at'])}"
+            )
+        seq: int = row["last_seq"]
+        return seq
 
     async def end_seq(self, uid: str) -> int | None:
         """The seq of the event that ended the run."""
@@ -80,10 +104,11 @@ class HistoryReads:
 
     async def events(self, uid: str, query: EventQuery) -> list[Event]:
         """In the query's direction."""
-        statement, edge = (sql.EVENTS_AFTER, query.after)
-        if query.before is not None:
-            statement, edge = sql.EVENTS_BEFORE, query.before
         types = list(query.types) if query.types else None
+        tokens = types is None or TOKEN in types
+        statement, edge = (sql.EVENTS_AFTER if tokens else sql.KEPT_AFTER), query.after
+        if query.before is not None:
+            statement, edge = (sql.EVENTS_BEFORE if tokens else sql.KEPT_BEFORE), query.before
         async with self._database.connection() as connection:
             rows = await connection.fetch(statement, uid, edge, types, query.node, query.limit)
         return [Event.from_row(row) for row in rows]
@@ -100,11 +125,55 @@ class HistoryReads:
             found: str | None = await connection.fetchval(sql.GRAPH_GET, namespace, revision)
             return found
 
-    async def median_steps(self, namespace: str, revision: str) -> float | None:
-        """How many supersteps completed runs of this revision take; None where there is none."""
+    async def graph_of(self, namespace: str, workflow: str, revision: str, *, exact: bool) -> Row | None:
+        """Revision and topology of a workflow: of this revision, or unless `exact` of the one reported last."""
         async with self._database.connection() as connection:
-            found: float | None = await connection.fetchval(sql.MEDIAN_STEPS, namespace, revision)
-            return found
+            return await connection.fetchrow(sql.GRAPH_OF, namespace, workflow, revision, exact)
+
+    async def usual(self, namespace: str, revision: str) -> Usual:
+        """What completed runs of this revision take."""
+        async with self._database.connection() as connection:
+            return Usual(**dict(await connection.fetchrow(sql.USUAL, namespace, revision)))
+
+    async def node_timings(self, namespace: str, revision: str) -> list[NodeTiming]:
+        """What its nodes take."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.NODE_TIMINGS, namespace, revision)
+        return [NodeTiming(**dict(row)) for row in rows]
+
+    async def timeline(self, uid: str, after: Visit | None, limit: int) -> list[Row]:
+        """Visits of nodes, subgraphs' too, in the order in which they began; from the one after `after` on."""
+        place = (after.started_at, after.task_id, after.ns) if after else (None, None, None)
+        async with self._database.connection() as connection:
+            rows: list[Row] = await connection.fetch(sql.TIMELINE, uid, *place, limit)
+            return rows
+
+    async def checkpoints_of_steps(self, uid: str, steps: Sequence[int]) -> list[Row]:
+        """The checkpoints that were saved of some supersteps, in that order."""
+        async with self._database.connection() as connection:
+            rows: list[Row] = await connection.fetch(sql.CHECKPOINTS_OF_STEPS, uid, list(steps))
+            return rows
+
+    async def attempts(self, uid: str) -> list[Row]:
+        """What is known of each attempt, the first one first."""
+        async with self._database.connection() as connection:
+            rows: list[Row] = await connection.fetch(sql.ATTEMPTS, uid)
+            return rows
+
+    async def runs_awaiting_input(self, query: RunQuery) -> list[Row]:
+        """One page of the project's runs that wait for an answer, newest first."""
+        made, order = query.older_than or (None, None)
+        async with self._database.connection() as connection:
+            rows: list[Row] = await connection.fetch(
+                sql.INTERRUPTED_PAGE, query.namespace, made, order, query.workflow, query.limit
+            )
+            return rows
+
+    async def outcomes(self, namespace: str, workflow: str, since: datetime, until: datetime) -> list[Row]:
+        """The rollup's rows of a workflow, by hour."""
+        async with self._database.connection() as connection:
+            rows: list[Row] = await connection.fetch(sql.OUTCOMES, namespace, workflow, since, until)
+            return rows
 
     async def raise_progress(self, uid: str, progress: float) -> float:
         """Keep the higher of the stored and this progress; answers it."""

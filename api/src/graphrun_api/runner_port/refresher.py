@@ -86,9 +86,8 @@ class Refresher:
         text = await self._reads.graph(meta.namespace, revision) if revision else None
         graph = json.loads(text) if text else None
         states = node_states(graph, visited, status_of(run), run.attempt)
-        cyclic = bool((graph or {}).get("cyclic"))
-        median = await self._reads.median_steps(meta.namespace, revision) if cyclic else None
-        progress = max(row["progress"], progress_of(graph, states, row["step"], median))
+        usual = await self._reads.usual(meta.namespace, revision)
+        progress = max(row["progress"], progress_of(graph, states, row["step"], usual.steps))
         progress = await self._reads.raise_progress(meta.uid, progress)
         checkpoint = json.loads(row["checkpoint"]) if row["checkpoint"] else None
         return runner_status.refreshed(

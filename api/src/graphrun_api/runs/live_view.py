@@ -2,9 +2,10 @@
 
 import json
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
-from graphrun_api import standing
+from graphrun_api import estimates, standing
 from graphrun_api.auth.guard import Access
 from graphrun_api.errors import HistoryUnavailable, RunNotFound
 from graphrun_api.events.reads import HistoryReads
@@ -51,24 +52,23 @@ class LiveView:
         states = node_states(graph, visited, status_of(run), run.attempt)
         view = views.status_view(run, states, current_nodes(visited, run.attempt))
         progress = max(view.progress, row["progress"])
+        completion = None
         if view.status not in standing.ENDED:
-            progress = await self._progress(row, progress, graph, states)
+            usual = await self._reads.usual(run.metadata.namespace, revision)
+            now = progress_of(graph, states, row["step"], usual.steps)
+            # Kept, so that it never falls, whichever replica is asked next.
+            progress = await self._reads.raise_progress(row["uid"], now) if now > progress else progress
+            if view.status == standing.RUNNING and run.is_claimed:
+                timings = await self._reads.node_timings(run.metadata.namespace, revision)
+                completion = estimates.completion(_course(run, graph, states), usual, timings)
         checkpoint = json.loads(row["checkpoint"])["id"] if row["checkpoint"] else view.checkpoint_id
-        update = {"progress": progress, "last_seq": row["last_seq"], "checkpoint_id": checkpoint}
+        update = {
+            "progress": progress,
+            "last_seq": row["last_seq"],
+            "checkpoint_id": checkpoint,
+            "estimated_completion": completion,
+        }
         return view.model_copy(update=update)
-
-    async def _progress(
-        self,
-        row: Any,  # noqa: ANN401 - a row of Postgres
-        known: float,
-        graph: dict[str, Any] | None,
-        states: list[NodeState],
-    ) -> float:
-        cyclic = bool((graph or {}).get("cyclic"))
-        median = await self._reads.median_steps(row["namespace"], row["revision"]) if cyclic else None
-        now = progress_of(graph, states, row["step"], median)
-        # Kept, so that it never falls, whichever replica is asked next.
-        return await self._reads.raise_progress(row["uid"], now) if now > known else known
 
     async def _archived(self, access: Access, name: str) -> RunStatus:
         row = await self._reads.run_row(access.namespace, name)
@@ -81,3 +81,9 @@ class LiveView:
     async def _graph(self, namespace: str, revision: str) -> dict[str, Any] | None:
         text = await self._reads.graph(namespace, revision) if revision else None
         return json.loads(text) if text else None
+
+
+def _course(run: WorkflowRun, graph: dict[str, Any] | None, states: list[NodeState]) -> estimates.Course:
+    now, claimed = datetime.now(UTC), run.status.runner.claim_time
+    under_way = (now - claimed).total_seconds() if claimed else 0.0
+    return estimates.Course(graph, states, run.status.active_seconds + max(under_way, 0.0), now)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from graphrun_api.runs.schemas import CreateRun, Options, PauseOptions, ResumeRun
+from graphrun_api.runs.schemas import CreateRun, ForkRun, Options, PauseOptions, ResumeRun
 from graphrun_core import names, phases
 from graphrun_core.protocol import INPUT_INLINE_BYTES
 from graphrun_core.resources import RunConfig, RunOptions, WorkflowRun
@@ -18,14 +18,28 @@ _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes: no vowels, no
 _SUFFIX: Final = 5
 _KEYED_SUFFIX: Final = 10
 _OPTION_FIELDS: Final = frozenset(RunOptions.model_fields)
+# What a fork does not take over from its source.
+_NOT_INHERITED: Final = frozenset({"workflowRef", "state", "input", "inputRef", "resume", "startFrom"})
 
 
 @dataclass(frozen=True)
 class Origin:
-    """On whose behalf a run is made, and under which Idempotency-Key (empty: none)."""
+    """On whose behalf a run is made, under which Idempotency-Key (empty: none), and by what request."""
 
     username: str
     key: str = ""
+    content: str = ""
+
+    @classmethod
+    def of(cls, username: str, key: str, *content: object) -> "Origin":
+        """`content` tells a repeated request from another one under the same key."""
+        text = json.dumps(content, sort_keys=True, default=str)
+        return cls(username, key, hashlib.sha256(text.encode()).hexdigest()[:32])
+
+    def annotations(self) -> dict[str, str]:
+        """What the run says of it."""
+        kept = {names.ANNOTATION_REQUESTED_BY: self.username}
+        return kept | ({names.ANNOTATION_IDEMPOTENCY_KEY: self.content} if self.key else {})
 
 
 def is_inline(input_data: Json) -> bool:
@@ -40,13 +54,45 @@ def run_manifest(request: CreateRun, name: str, origin: Origin, *, state: str, i
     reference = {"name": request.workflow, **({"revision": options.revision} if options.revision else {})}
     spec: Json = {"workflowRef": reference, "state": state, **option_fields(options)}
     spec |= {"inputRef": input_ref} if input_ref else {"input": request.input_data}
-    annotations = {names.ANNOTATION_REQUESTED_BY: origin.username}
-    if origin.key:
-        annotations[names.ANNOTATION_IDEMPOTENCY_KEY] = fingerprint(request, state)
+    return _manifest(name, options.labels or {}, origin, spec)
+
+
+def fork_manifest(
+    source: WorkflowRun, request: ForkRun, name: str, origin: Origin, *, state: str, input_ref: str
+) -> Json:
+    """A run that begins from another one's checkpoint, with that one's options where the request has no others."""
+    old, options = source.spec.to_manifest(), request.options
+    kept = {key: value for key, value in old.items() if key not in _NOT_INHERITED}
+    reference = {
+        "name": source.spec.workflow_ref.name,
+        **({"revision": request.revision} if request.revision else {}),
+    }
+    start: Json = {"run": source.metadata.name}
+    if request.checkpoint_id:
+        start["checkpointID"] = request.checkpoint_id
+    if request.update is not None:
+        as_node = {"asNode": request.update.as_node} if request.update.as_node else {}
+        start["update"] = {"values": request.update.values, **as_node}
+    spec: Json = {
+        **kept,
+        **option_fields(options),
+        "workflowRef": reference,
+        "state": state,
+        "startFrom": start,
+    }
+    if input_ref:
+        spec["inputRef"] = input_ref
+    elif request.input_data is not None:
+        spec["input"] = request.input_data
+    labels = source.metadata.labels if options.labels is None else options.labels
+    return _manifest(name, labels, origin, spec)
+
+
+def _manifest(name: str, labels: dict[str, str], origin: Origin, spec: Json) -> Json:
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.WORKFLOW_RUN_KIND,
-        "metadata": {"name": name, "labels": options.labels or {}, "annotations": annotations},
+        "metadata": {"name": name, "labels": labels, "annotations": origin.annotations()},
         "spec": spec,
     }
 
@@ -74,12 +120,6 @@ def keyed_name(workflow: str, origin: Origin) -> str:
     """The name that the same person's same Idempotency-Key always leads to."""
     digest = hashlib.sha256(f"{origin.username}\0{origin.key}".encode()).hexdigest()
     return _joined(workflow, digest[:_KEYED_SUFFIX])
-
-
-def fingerprint(request: CreateRun, state: str) -> str:
-    """What tells a repeated request from another one under the same key."""
-    text = json.dumps([request.model_dump(mode="json"), state], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _joined(workflow: str, suffix: str) -> str:

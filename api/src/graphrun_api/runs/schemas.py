@@ -109,6 +109,32 @@ class ResumeRun(_Body):
     revision: str = Field(default="", max_length=63, description="go on with another frozen revision")
 
 
+class StateUpdate(_Body):
+    """An edit of the state, as LangGraph's update_state does it."""
+
+    values: Json = Field(description="by channel; a channel's reducer is applied")
+    as_node: str = Field(default="", max_length=256, description="the node that it counts as")
+
+
+class ForkRun(_Body):
+    """A new run that begins from a checkpoint of this one."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"checkpoint_id": "", "update": {"values": {"draft": "Once more."}}}]
+        },
+    )
+
+    checkpoint_id: str = Field(default="", max_length=64, description="default is the latest")
+    update: StateUpdate | None = None
+    input_data: Json | None = Field(
+        default=None, description="a new input on top of the state; default is none"
+    )
+    revision: str = Field(default="", max_length=63, description="default is the workflow's current one")
+    options: Options = Field(default=Options(), description="instead of those of the source run")
+
+
 class Created(BaseModel):
     """A run that was just made."""
 
@@ -230,6 +256,7 @@ class RunDetail(BaseModel):
 
     run_id: str
     uid: str
+    version: str = Field(description="changes with every change of the run: the text of its ETag")
     project: str
     workflow: str
     revision: str
@@ -262,3 +289,4 @@ class RunList(BaseModel):
 
     items: list[RunSummary]
     next_cursor: str | None
+    stream_cursor: str = Field(description="from where the project's stream goes on from this page")

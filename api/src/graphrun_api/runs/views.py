@@ -26,6 +26,7 @@ def detail_of(run: WorkflowRun, project: str, output: Any, output_url: str | Non
     return RunDetail(
         run_id=run.metadata.name,
         uid=run.metadata.uid,
+        version=run.metadata.resource_version,
         project=project,
         workflow=run.spec.workflow_ref.name,
         revision=status.revision,
@@ -56,6 +57,7 @@ def detail_of_row(row: Row, project: str, output: Any, output_url: str | None) -
     """What the history keeps of a run whose resource is gone."""
     return RunDetail(
         **_shared_fields(row),
+        version=str(row["resource_version"]),
         project=project,
         paused_at=row["paused_at"],
         checkpoint=_parsed(row["checkpoint"]),

@@ -1,10 +1,16 @@
 """Routes of workflows."""
 
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from graphrun_api.auth.guard import Access, needs
+from graphrun_api.errors import BodyInvalid
+from graphrun_api.events.reads import HistoryReads
+from graphrun_api.web.parameters import with_zone
+from graphrun_api.web.preconditions import IfMatch, etag_of, link_next, wanted_version
+from graphrun_api.workflows.graphs import Graphs, WorkflowGraph
 from graphrun_api.workflows.schemas import (
     CreateWorkflow,
     ReplaceWorkflow,
@@ -13,10 +19,13 @@ from graphrun_api.workflows.schemas import (
     WorkflowView,
 )
 from graphrun_api.workflows.service import Workflows
+from graphrun_api.workflows.stats import Step, WorkflowStats, stats
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}/workflows", tags=["workflows"])
 
+_WEEK: Final = timedelta(days=7)
+_LONGEST: Final = timedelta(days=400)
 _PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 WorkflowName = Annotated[str, Path(max_length=253, pattern=_PATTERN, description="name of the workflow")]
 
@@ -42,34 +51,89 @@ async def create(body: CreateWorkflow, access: Creator, service: Service) -> Wor
 
 @router.get("", summary="List workflows")
 async def list_workflows(
+    request: Request,
+    response: Response,
     access: Lister,
     service: Service,
+    *,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=2048)] = None,
 ) -> WorkflowList:
     """By name, page by page."""
-    return await service.page(access.namespace, access.project, limit, cursor)
+    found = await service.page(access.namespace, access.project, limit, cursor)
+    link_next(request, response, found.next_cursor)
+    return found
 
 
 @router.get("/{workflow_name}", summary="Read a workflow")
-async def read(workflow_name: WorkflowName, access: Reader, service: Service) -> WorkflowView:
-    """One workflow with its spec."""
-    return await service.get(access.namespace, access.project, workflow_name)
+async def read(
+    response: Response, workflow_name: WorkflowName, access: Reader, service: Service
+) -> WorkflowView:
+    """One workflow with its spec. The ETag is what If-Match of PUT and DELETE compares."""
+    found = await service.get(access.namespace, access.project, workflow_name)
+    response.headers["ETag"] = etag_of(found.version)
+    return found
 
 
 @router.put("/{workflow_name}", summary="Replace a workflow")
-async def replace(
-    workflow_name: WorkflowName, body: ReplaceWorkflow, access: Changer, service: Service
+async def replace(  # noqa: PLR0913 - one parameter a part of the request
+    response: Response,
+    workflow_name: WorkflowName,
+    body: ReplaceWorkflow,
+    access: Changer,
+    service: Service,
+    if_match: IfMatch = "",
 ) -> WorkflowView:
     """New runs use the new spec; runs under way keep theirs."""
-    return await service.replace(access.namespace, access.project, workflow_name, body)
+    version = wanted_version(if_match)
+    found = await service.replace(access.namespace, access.project, workflow_name, body, version)
+    response.headers["ETag"] = etag_of(found.version)
+    return found
 
 
 @router.delete("/{workflow_name}", status_code=204, summary="Delete a workflow")
-async def delete(workflow_name: WorkflowName, access: Deleter, service: Service) -> Response:
+async def delete(
+    workflow_name: WorkflowName, access: Deleter, service: Service, if_match: IfMatch = ""
+) -> Response:
     """Its runs stay, and go on."""
-    await service.delete(access.namespace, workflow_name)
+    await service.delete(access.namespace, workflow_name, wanted_version(if_match))
     return Response(status_code=204)
+
+
+@router.get("/{workflow_name}/graph", summary="Graph of a workflow")
+async def graph(
+    request: Request,
+    workflow_name: WorkflowName,
+    access: Reader,
+    revision: Annotated[str, Query(max_length=63, description="of this frozen revision")] = "",
+) -> WorkflowGraph:
+    """Nodes, edges, a Mermaid drawing and the input's JSON Schema, as known since a run has loaded the graph."""
+    graphs: Graphs = request.app.state.graphs
+    return await graphs.get(access.namespace, workflow_name, revision)
+
+
+@router.get("/{workflow_name}/stats", summary="Outcomes and durations of a workflow")
+async def read_stats(  # noqa: PLR0913 - one parameter a part of the request
+    request: Request,
+    workflow_name: WorkflowName,
+    access: Annotated[Access, Depends(needs("list", names.WORKFLOW_RUNS))],
+    *,
+    since: Annotated[datetime | None, Query(description="default: a week before `until`")] = None,
+    until: Annotated[datetime | None, Query(description="default: now")] = None,
+    step: Step = "day",
+) -> WorkflowStats:
+    """How its runs ended and what they took, by the hour or day of their end; also of a workflow that is gone."""
+    reads: HistoryReads = request.app.state.reads
+    end = with_zone("until", until) or datetime.now(UTC)
+    start = with_zone("since", since) or end - _WEEK
+    if not start < end <= start + _LONGEST:
+        raise BodyInvalid("since: give a time before `until`, 400 days at most")
+    rows = await reads.outcomes(access.namespace, workflow_name, _hour(start), end)
+    return stats(workflow_name, rows, _hour(start), end, step)
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 @router.get("/{workflow_name}/revisions", summary="List a workflow's revisions")

@@ -40,6 +40,7 @@ class WorkflowView(BaseModel):
     labels: dict[str, str]
     spec: Json
     generation: int
+    version: str = Field(description="changes with every change of the workflow: the text of its ETag")
     created_at: datetime | None
 
 

@@ -1,12 +1,15 @@
 """The graph's topology, as reported once per attempt."""
 
+import json
 import logging
 from collections.abc import Iterable
+from typing import Any, Final
 
 from graphrun_core.events import GraphShape
 from graphrun_runner.child.loading import Graph
 
 _OUTSIDE = ("__start__", "__end__")
+_SCHEMA_BYTES: Final = 65_536
 _log = logging.getLogger(__name__)
 
 
@@ -20,7 +23,24 @@ def shape_of(graph: Graph) -> GraphShape:
     except Exception:  # noqa: BLE001 - it runs user code (schemas), and a picture must not fail a run
         _log.warning("the graph cannot be drawn", exc_info=True)
         nodes, edges, mermaid = [name for name in graph.nodes if name not in _OUTSIDE], [], ""
-    return {"nodes": nodes, "edges": edges, "cyclic": has_cycle(edges), "mermaid": mermaid}
+    return {
+        "nodes": nodes,
+        "edges": edges,
+        "cyclic": has_cycle(edges),
+        "mermaid": mermaid,
+        "input_schema": _input_schema(graph),
+    }
+
+
+def _input_schema(graph: Graph) -> dict[str, Any] | None:
+    """What the graph's own types say of its input; None where they say nothing that is small enough to be told."""
+    try:
+        schema = graph.get_input_jsonschema()
+        size = len(json.dumps(schema))
+    except Exception:  # noqa: BLE001 - as above
+        _log.warning("the graph's input has no JSON Schema", exc_info=True)
+        return None
+    return schema if size <= _SCHEMA_BYTES else None
 
 
 def has_cycle(edges: Iterable[list[str]]) -> bool:

@@ -1,0 +1,128 @@
+"""Routes that tell what a run has done, and what waits for a person."""
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+
+from graphrun_api.auth.guard import Access, needs
+from graphrun_api.errors import CursorInvalid
+from graphrun_api.events.reads import HistoryReads, RunQuery, Visit
+from graphrun_api.runs import cursors, timeline
+from graphrun_api.runs.finding import Finder, RunId, finder_of
+from graphrun_api.runs.timeline import AttemptList, Timeline
+from graphrun_core import names
+
+router = APIRouter(prefix="/api/projects/{project_id}", tags=["runs"])
+Json = dict[str, Any]
+
+
+class Question(BaseModel):
+    """A run that waits for an answer."""
+
+    run_id: str
+    workflow: str
+    interrupts: list[Json] = Field(description="{id, node, value}: what the graph asks by interrupt()")
+    since: datetime | None
+    created_at: datetime
+    requested_by: str
+    last_seq: int
+
+
+class QuestionList(BaseModel):
+    """One page, the newest run first."""
+
+    items: list[Question]
+    next_cursor: str | None
+
+
+def _reads(request: Request) -> HistoryReads:
+    found: HistoryReads = request.app.state.reads
+    return found
+
+
+Reader = Annotated[Access, Depends(needs("get", names.WORKFLOW_RUNS))]
+Lister = Annotated[Access, Depends(needs("list", names.WORKFLOW_RUNS))]
+Reads = Annotated[HistoryReads, Depends(_reads)]
+Found = Annotated[Finder, Depends(finder_of)]
+
+
+@router.get("/workflows/runs/{run_id}/timeline", summary="Timeline of a run")
+async def read_timeline(  # noqa: PLR0913 - one parameter a part of the request
+    run_id: RunId,
+    access: Reader,
+    reads: Reads,
+    finder: Found,
+    *,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Timeline:
+    """Each visit of a node, subgraphs' too, in the order in which they began, between its checkpoints."""
+    uid = await finder.uid_of(access.namespace, run_id)
+    rows = await reads.timeline(uid, _visit(uid, cursor) if cursor else None, limit + 1)
+    shown = rows[:limit]
+    checkpoints = await reads.checkpoints_of_steps(uid, timeline.steps_of(shown))
+    following = _cursor(uid, shown[-1]) if len(rows) > limit else None
+    return Timeline(items=timeline.visits(shown, checkpoints), next_cursor=following)
+
+
+@router.get("/workflows/runs/{run_id}/attempts", summary="Attempts of a run")
+async def read_attempts(run_id: RunId, access: Reader, reads: Reads, finder: Found) -> AttemptList:
+    """Each attempt: its pod and node, its times, how it ended and why."""
+    rows = await reads.attempts(await finder.uid_of(access.namespace, run_id))
+    return AttemptList(items=[timeline.attempt_of(row) for row in rows])
+
+
+@router.get("/interrupts", summary="Questions of a project")
+async def read_interrupts(
+    access: Lister,
+    reads: Reads,
+    *,
+    workflow: Annotated[str | None, Query(max_length=253)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> QuestionList:
+    """Every run that waits for an answer to interrupt(); answer with `resume`."""
+    place = cursors.decode(access.namespace, cursor) if cursor else None
+    query = RunQuery(access.namespace, older_than=place, workflow=workflow, limit=limit + 1)
+    rows = await reads.runs_awaiting_input(query)
+    shown = rows[:limit]
+    following = (
+        cursors.encode(access.namespace, shown[-1]["created_at"], shown[-1]["created_order"])
+        if len(rows) > limit
+        else None
+    )
+    return QuestionList(items=[_question(row) for row in shown], next_cursor=following)
+
+
+def _question(row: Any) -> Question:  # noqa: ANN401 - a row of run
+    return Question(
+        run_id=row["name"],
+        workflow=row["workflow"],
+        interrupts=json.loads(row["interrupts"]) if row["interrupts"] else [],
+        since=row["paused_at"],
+        created_at=row["created_at"],
+        requested_by=row["requested_by"],
+        last_seq=row["last_seq"],
+    )
+
+
+def _cursor(uid: str, row: Any) -> str:  # noqa: ANN401 - a row of node_visit
+    text = json.dumps([uid, row["started_at"].isoformat(), row["task_id"], row["ns"]])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _visit(uid: str, cursor: str) -> Visit:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        whose, started, task, ns = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        place = Visit(datetime.fromisoformat(started), str(task), str(ns))
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise CursorInvalid from error
+    if whose != uid or place.started_at.tzinfo is None:
+        raise CursorInvalid
+    return place

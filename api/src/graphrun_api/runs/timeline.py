@@ -1,0 +1,110 @@
+"""What a run has done: its visits of nodes, its attempts. Pure, made of rows of the history."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from graphrun_api.events.batches import INTERRUPTED
+from graphrun_core import phases
+
+Row = Any  # asyncpg.Record: a mapping by column
+
+
+class NodeVisit(BaseModel):
+    """One visit of a node; loops and `Send` make several."""
+
+    task_id: str
+    node_id: str
+    ns: str = Field(description="path of the subgraph; empty for the root graph")
+    step: int
+    visit: int = Field(description="the how-many-eth of this node in its attempt, from 1")
+    attempt: int
+    status: str
+    progress: float
+    started_at: datetime
+    completed_at: datetime | None
+    error: str | None
+    checkpoint_before: str | None
+    checkpoint_after: str | None
+
+
+class Timeline(BaseModel):
+    """One page of visits, in the order in which they began."""
+
+    items: list[NodeVisit]
+    next_cursor: str | None
+
+
+class Attempt(BaseModel):
+    """One attempt: its pod, its times, and how it ended; empty or null where that is not known (yet)."""
+
+    attempt: int
+    pod: str
+    node: str
+    revision: str
+    claimed_at: datetime | None
+    stopped_at: datetime | None
+    outcome: str = Field(description="as the runner reported it; empty where it could not")
+    exit_code: int | None
+    reason: str
+    message: str
+
+
+class AttemptList(BaseModel):
+    """Every attempt, the first one first."""
+
+    items: list[Attempt]
+
+
+def visits(rows: Sequence[Row], checkpoints: Sequence[Row]) -> list[NodeVisit]:
+    """Visits with the checkpoints between which they lie: that of the superstep before, and that of their own."""
+    saved: dict[tuple[str, int], list[Row]] = {}
+    for each in checkpoints:
+        saved.setdefault((each["ns"], each["step"]), []).append(each)
+    return [_visit(row, saved) for row in rows]
+
+
+def steps_of(rows: Sequence[Row]) -> list[int]:
+    """The supersteps whose checkpoints `visits` needs."""
+    return sorted({step for row in rows for step in (row["step"] - 1, row["step"])})
+
+
+def attempt_of(row: Row) -> Attempt:
+    """An attempt of a row of run_attempt."""
+    return Attempt(
+        attempt=row["attempt"],
+        pod=row["pod"],
+        node=row["node"],
+        revision=row["revision"],
+        claimed_at=row["claimed_at"],
+        stopped_at=row["stopped_at"],
+        outcome=row["result"],
+        exit_code=row["exit_code"],
+        reason=row["reason"],
+        message=row["message"],
+    )
+
+
+def _visit(row: Row, saved: dict[tuple[str, int], list[Row]]) -> NodeVisit:
+    # A superstep that is done again, after a resume from an earlier checkpoint, has several checkpoints.
+    earlier = [
+        each for each in saved.get((row["ns"], row["step"] - 1), ()) if each["at"] <= row["started_at"]
+    ]
+    later = [each for each in saved.get((row["ns"], row["step"]), ()) if each["at"] >= row["started_at"]]
+    return NodeVisit(
+        task_id=row["task_id"],
+        node_id=row["node_id"],
+        ns=row["ns"],
+        step=row["step"],
+        visit=row["visit"],
+        attempt=row["attempt"],
+        status=phases.NODE_PENDING if row["status"] == INTERRUPTED else row["status"],
+        progress=row["progress"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        error=row["error"],
+        checkpoint_before=earlier[-1]["id"] if earlier else None,
+        checkpoint_after=later[0]["id"] if later else None,
+    )

@@ -1,0 +1,71 @@
+"""ETag, If-Match, If-None-Match, Idempotency-Key and Prefer, as HTTP means them."""
+
+import re
+from typing import Annotated, Final
+
+from fastapi import Header
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graphrun_api.errors import BodyInvalid
+
+_TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?=$|[,;\s])")
+# Nobody is made to wait for longer than proxies do, in seconds.
+LONGEST_WAIT: Final = 300.0
+
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        max_length=255,
+        description="any text of yours: the same request with the same key is carried out once",
+    ),
+]
+IfMatch = Annotated[
+    str,
+    Header(alias="If-Match", max_length=256, description="the ETag that it must still have; else 412"),
+]
+Prefer = Annotated[
+    str,
+    Header(alias="Prefer", max_length=256, description="`wait=N`: up to N seconds for the end (RFC 7240)"),
+]
+
+
+def etag_of(version: str) -> str:
+    """The ETag of an object in this resourceVersion."""
+    return f'"{version}"'
+
+
+def wanted_version(if_match: str) -> str:
+    """The resourceVersion that If-Match asks for; empty for any.
+
+    Raises:
+        BodyInvalid: it is no ETag, or more than one.
+    """
+    text = if_match.strip()
+    if text in {"", "*"}:
+        return ""
+    found = _TAG.fullmatch(text)
+    if not found:
+        raise BodyInvalid('If-Match: send one ETag as it was given, with its quotes: "12345"')
+    return found[1]
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the client has this version already (If-None-Match)."""
+    sent = request.headers.get("if-none-match", "")
+    return sent.strip() == "*" or tag.strip('"') in _TAG.findall(sent)
+
+
+def seconds_to_wait(prefer: str) -> float:
+    """What `Prefer: wait=N` asks for; 0 where it does not."""
+    found = _WAIT.search(prefer)
+    return min(float(found[1]), LONGEST_WAIT) if found else 0.0
+
+
+def link_next(request: Request, response: Response, cursor: str | None) -> None:
+    """The Link header of a page that is not the last (RFC 8288)."""
+    if cursor:
+        url = request.url.include_query_params(cursor=cursor)
+        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
