@@ -19,7 +19,7 @@ from graphrun_api.errors import ApiError
 from graphrun_api.events.routes import router as event_routes
 from graphrun_api.events.routes import tickets_router as ticket_routes
 from graphrun_api.runner_port.routes import router as runner_routes
-from graphrun_api.runs.inspection import router as inspection_routes
+from graphrun_api.runs.inspection_routes import router as inspection_routes
 from graphrun_api.runs.routes import router as run_routes
 from graphrun_api.runs.verb_routes import router as verb_routes
 from graphrun_api.web.body_limit import BodyLimit

@@ -26,6 +26,7 @@ from graphrun_api.events.project_reads import ProjectReads
 from graphrun_api.events.reads import HistoryReads
 from graphrun_api.events.store import EventStore
 from graphrun_api.events.tickets import Tickets
+from graphrun_api.finding import Finder
 from graphrun_api.kube.cluster import Cluster
 from graphrun_api.kube.live_runs import ALL_RUNS, LiveRuns
 from graphrun_api.kube.reflector import Reflector
@@ -36,7 +37,6 @@ from graphrun_api.runner_port.refresher import Refresher
 from graphrun_api.runner_port.revisions import Revisions
 from graphrun_api.runner_port.service import RunnerService
 from graphrun_api.runs.bulk import Bulk
-from graphrun_api.runs.finding import Finder
 from graphrun_api.runs.live_view import LiveView
 from graphrun_api.runs.service import RunRooms, Runs
 from graphrun_api.runs.verbs import Verbs

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from graphrun_api.db import partitions, sql
+from graphrun_api.db import partitions, sql, stream_sql, upkeep_sql
 from graphrun_api.db.database import AWAY, Database
 from graphrun_api.errors import HistoryUnavailable
 
@@ -80,20 +80,21 @@ class Upkeep:
             await self._drop_stragglers(connection)
             if self._retention.runs:
                 while (
-                    await connection.fetchval(sql.RUNS_FORGET, float(self._retention.runs), _BATCH) == _BATCH
+                    await connection.fetchval(upkeep_sql.RUNS_FORGET, float(self._retention.runs), _BATCH)
+                    == _BATCH
                 ):
                     pass
-            await connection.execute(sql.TICKETS_EXPIRED)
-            await connection.execute(sql.BATCHES_FOREIGN)
+            await connection.execute(upkeep_sql.TICKETS_EXPIRED)
+            await connection.execute(upkeep_sql.BATCHES_FOREIGN)
         finally:
             connection.terminate()
 
     async def _note_places_lost(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg's proxy
         """Before batches are dropped: no stream can go on from a place among them."""
         limit = self._clock() - timedelta(seconds=self._retention.places) - partitions.BATCHES.unit
-        newest = await connection.fetchval(sql.BATCHES_BEFORE, limit)
+        newest = await connection.fetchval(upkeep_sql.BATCHES_BEFORE, limit)
         if newest is not None:
-            await connection.execute(sql.BATCHES_DROPPED_SET, newest)
+            await connection.execute(stream_sql.BATCHES_DROPPED_SET, newest)
 
     async def _drop_parts(self, connection: Any, table: partitions.Partitioned, seconds: int) -> None:  # noqa: ANN401 - asyncpg's
         limit = self._clock() - timedelta(seconds=seconds)
@@ -111,13 +112,13 @@ class Upkeep:
             if part.end >= self._clock() - timedelta(seconds=seconds):
                 continue
             day = part.start.date()
-            if await connection.fetchval(sql.DAY_NEEDED, day, float(seconds)):
+            if await connection.fetchval(upkeep_sql.DAY_NEEDED, day, float(seconds)):
                 continue
-            await connection.execute(sql.DAY_DROPPED, day)
+            await connection.execute(upkeep_sql.DAY_DROPPED, day)
             await partitions.drop(connection, partitions.EVENTS, part)
 
     async def _drop_stragglers(self, connection: Any) -> None:  # noqa: ANN401 - as above
         seconds = self._retention.events
         before = (self._clock() - timedelta(seconds=seconds) - _STRAGGLERS).date()
-        while found := await connection.fetch(sql.RUNS_LONG_ENDED, before, float(seconds), _BATCH):
-            await connection.execute(sql.EVENTS_DROP, [row["uid"] for row in found])
+        while found := await connection.fetch(upkeep_sql.RUNS_LONG_ENDED, before, float(seconds), _BATCH):
+            await connection.execute(upkeep_sql.EVENTS_DROP, [row["uid"] for row in found])

@@ -377,7 +377,7 @@ async def test_an_unknown_protocol_is_refused_with_a_reason(api: Api, project: P
 async def test_the_status_is_refreshed_when_due_and_only_if_something_changed(
     api: Api, project: Project, run: str
 ) -> None:
-    live, reads = api.program.public["verbs"]._live, api.program.public["events"].reads
+    live, reads = api.program.public["verbs"]._live, api.program.public["reads"]
     async with runner_of(api, project, await project.pod_for(run)) as runner:
         await runner.claimed()
         await runner.sent(

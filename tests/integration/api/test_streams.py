@@ -194,8 +194,9 @@ async def test_an_event_without_a_hint_comes_with_the_next_poll(
         await taken(connection, 2)
         silent = await asyncpg.connect(database)
         await silent.execute(
-            "INSERT INTO run_event (run_uid, seq, attempt, type, at, data)"
-            " SELECT uid, 3, 1, 'custom', now(), '{}' FROM run WHERE last_seq = 2"
+            "INSERT INTO run_event (run_uid, day, seq, attempt, type, at, data)"
+            " SELECT uid, (created_at AT TIME ZONE 'UTC')::date, 3, 1, 'custom', now(), '{}'"
+            " FROM run WHERE last_seq = 2"
         )
         await silent.close()
         assert (await taken(connection, 1))[0]["seq"] == 3

@@ -149,4 +149,4 @@ def test_an_event_is_sent_as_it_was_stored() -> None:
 
 def test_a_row_has_as_many_values_as_its_statement_has_columns() -> None:
     assert len(ensure_arguments(run("Running"))) == 10
-    assert len(follow_arguments(run("Running"))) == 23
+    assert len(follow_arguments(run("Running"))) == 24

@@ -49,7 +49,7 @@ def test_the_input_stands_in_the_resource_up_to_64_kib() -> None:
 def test_a_request_becomes_a_run() -> None:
     request = CreateRun(workflow="flow", input_data={"q": 1})
 
-    manifest = manifests.run_manifest(request, "flow-1", Origin("ada"), state="Pending", input_ref="")
+    manifest = manifests.run_manifest(request, "flow-1", Origin("ada"), manifests.Beginning("Pending", ""))
 
     assert manifest["spec"] == {"workflowRef": {"name": "flow"}, "state": "Pending", "input": {"q": 1}}
     assert manifest["metadata"]["annotations"] == {"graphrun.dev/requested-by": "ada"}

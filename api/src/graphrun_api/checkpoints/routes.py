@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.checkpoints.schemas import CheckpointDetail, CheckpointDiff, CheckpointList, CheckpointValue
 from graphrun_api.checkpoints.service import Checkpoints
-from graphrun_api.runs.finding import Finder, RunId, finder_of
+from graphrun_api.finding import Finder, RunId, finder_of
 from graphrun_core import names
 
 router = APIRouter(
@@ -29,7 +29,7 @@ Ns = Annotated[str, Query(max_length=1024, description="path of a subgraph; defa
 
 
 @router.get("", summary="List checkpoints of a run")
-async def list_checkpoints(  # noqa: PLR0913 - one parameter a part of the request
+async def list_checkpoints(
     run_id: RunId,
     access: Reader,
     service: Service,
@@ -44,7 +44,7 @@ async def list_checkpoints(  # noqa: PLR0913 - one parameter a part of the reque
 
 
 @router.get("/{checkpoint_id}", summary="Read a state")
-async def read(  # noqa: PLR0913 - as above
+async def read(
     run_id: RunId,
     checkpoint_id: CheckpointId,
     access: Reader,
@@ -63,7 +63,7 @@ async def read(  # noqa: PLR0913 - as above
 
 
 @router.get("/{checkpoint_id}/value", summary="Read one value of a state")
-async def value(  # noqa: PLR0913 - as above
+async def value(
     run_id: RunId,
     checkpoint_id: CheckpointId,
     access: Reader,
@@ -79,7 +79,7 @@ async def value(  # noqa: PLR0913 - as above
 
 
 @router.get("/{checkpoint_id}/diff/{other_id}", summary="Compare two states")
-async def diff(  # noqa: PLR0913 - as above
+async def diff(
     run_id: RunId,
     checkpoint_id: CheckpointId,
     other_id: CheckpointId,

@@ -136,47 +136,6 @@ END_SEQ: Final = f"""
     ORDER BY seq DESC LIMIT 1"""
 RUN_SEQ: Final = "SELECT last_seq, events_dropped_at FROM run WHERE uid = $1"
 
-# --- project_batch: what was stored for a project, in the order of transactions
-# Below this transaction everything is decided: what is not visible now will never be.
-HORIZON: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-BATCHES_FROM: Final = """
-    SELECT tx::text::bigint AS tx, run_uid, run_name, first_seq, last_seq FROM project_batch
-    WHERE namespace = $1 AND tx >= $2::bigint::text::xid8 AND tx < pg_snapshot_xmin(pg_current_snapshot())
-    ORDER BY tx LIMIT $3"""
-# Whether something was stored for a project that is not decided yet.
-BATCHES_PENDING: Final = """
-    SELECT EXISTS (
-        SELECT FROM project_batch WHERE namespace = $1 AND tx >= pg_snapshot_xmin(pg_current_snapshot()))"""
-# Up to which transaction batches have been dropped, by age.
-BATCHES_DROPPED: Final = "SELECT value::bigint FROM installation WHERE name = 'batches_dropped'"
-BATCHES_DROPPED_SET: Final = """
-    INSERT INTO installation VALUES ('batches_dropped', $1::bigint::text)
-    ON CONFLICT (name) DO UPDATE SET value = greatest(installation.value::bigint, $1::bigint)::text"""
-# The events of some batches, in their order.
-BATCHES_EVENTS: Final = """
-    SELECT batch.place, batch.run_uid, event.*
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS batch(run_uid, first, last, place)
-    JOIN run ON run.uid = batch.run_uid
-    CROSS JOIN LATERAL (
-        SELECT seq, attempt, type, at, node_id, data FROM run_event
-        WHERE run_event.run_uid = batch.run_uid AND seq BETWEEN batch.first AND batch.last
-          AND day = (run.created_at AT TIME ZONE 'UTC')::date
-        UNION ALL
-        SELECT seq, attempt, type, at, node_id, data FROM run_token
-        WHERE run_token.run_uid = batch.run_uid AND seq BETWEEN batch.first AND batch.last) AS event
-    ORDER BY batch.place, event.seq"""
-
-# --- installation: what all replicas share
-CURSOR_KEY: Final = "SELECT value FROM installation WHERE name = 'cursor_key'"
-
-# --- stream_ticket
-TICKET_ADD: Final = """
-    INSERT INTO stream_ticket (digest, grant_, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3))"""
-# Each ticket is good once, whichever replica is asked.
-TICKET_TAKE: Final = (
-    "DELETE FROM stream_ticket WHERE digest = $1 RETURNING grant_, expires_at > now() AS valid"
-)
-
 # --- node_visit: one row a visit of a node in an attempt
 VISITS_STARTED: Final = """
     INSERT INTO node_visit (run_uid, attempt, task_id, node_id, ns, step, visit, status, started_at)
@@ -240,54 +199,6 @@ ATTEMPT_FOLLOW: Final = """
         message = coalesce(nullif(excluded.message, ''), known.message)"""
 ATTEMPTS: Final = "SELECT * FROM run_attempt WHERE run_uid = $1 ORDER BY attempt"
 
-# --- node_timing and workflow_hour: what completed runs took, and how runs ended
-# True for the first who adds up a run that has ended.
-COUNT_ONCE: Final = """
-    INSERT INTO run_milestone (run_uid, key)
-    SELECT uid, 'counted' FROM run WHERE uid = $1 AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
-    ON CONFLICT DO NOTHING RETURNING true"""
-# Steps of a scale of seconds: bucket n holds what took up to 0.1 * sqrt(2)^n seconds.
-HOUR_ADD: Final = """
-    INSERT INTO workflow_hour (namespace, workflow, hour, status, bucket, runs, seconds, active_seconds)
-    SELECT namespace, workflow, date_trunc('hour', completed_at, 'UTC'), status,
-           greatest(0, ceil(2 * log(2, greatest(took, 0.1) / 0.1)))::int, 1, took, active_seconds
-    FROM (
-        SELECT *, extract(epoch FROM completed_at - coalesce(started_at, completed_at))::numeric AS took
-        FROM run WHERE uid = $1 AND completed_at IS NOT NULL) AS ended
-    ON CONFLICT (namespace, workflow, hour, status, bucket) DO UPDATE SET
-        runs = workflow_hour.runs + 1, seconds = workflow_hour.seconds + excluded.seconds,
-        active_seconds = workflow_hour.active_seconds + excluded.active_seconds"""
-OUTCOMES: Final = """
-    SELECT hour, status, bucket, runs, seconds, active_seconds FROM workflow_hour
-    WHERE namespace = $1 AND workflow = $2 AND hour >= $3 AND hour < $4 ORDER BY hour, status, bucket"""
-# Running means over the last 20 runs: a node of which nothing was seen in a run counts with nothing in it, and visits
-# of one step, which run side by side, with the time of all of them together.
-TIMING_ADD: Final = """
-    WITH step AS (
-        SELECT run.namespace, run.revision, node_id, count(*) AS visits,
-               extract(epoch FROM max(node_visit.completed_at) - min(node_visit.started_at)) AS seconds
-        FROM node_visit JOIN run ON run.uid = run_uid
-        WHERE run.uid = $1 AND run.status = 'COMPLETED' AND run.revision <> '' AND ns = ''
-          AND node_visit.status = 'COMPLETED'
-        GROUP BY 1, 2, 3, node_visit.attempt, node_visit.step
-    ), seen AS (
-        SELECT namespace, revision, node_id, sum(visits)::float8 AS visits, sum(seconds)::float8 AS seconds
-        FROM step GROUP BY 1, 2, 3
-    ), unseen AS (
-        SELECT namespace, revision, node_id, 0::float8, 0::float8 FROM node_timing
-        WHERE (namespace, revision) IN (SELECT namespace, revision FROM seen)
-          AND node_id NOT IN (SELECT node_id FROM seen)
-    )
-    INSERT INTO node_timing AS known (namespace, revision, node_id, runs, visits, seconds)
-    SELECT namespace, revision, node_id, 1, visits, seconds FROM (TABLE seen UNION ALL TABLE unseen) AS of_run
-    ON CONFLICT (namespace, revision, node_id) DO UPDATE SET
-        runs = least(known.runs + 1, 20),
-        visits = known.visits + (excluded.visits - known.visits) / least(known.runs + 1, 20),
-        seconds = known.seconds + (excluded.seconds - known.seconds) / least(known.runs + 1, 20)"""
-NODE_TIMINGS: Final = (
-    "SELECT node_id, runs, visits, seconds FROM node_timing WHERE namespace = $1 AND revision = $2"
-)
-
 # --- interrupts of a project
 INTERRUPTED_PAGE: Final = """
     SELECT uid, name, workflow, interrupts, created_at, created_order, paused_at, requested_by, last_seq
@@ -309,52 +220,3 @@ GRAPH_OF: Final = """
     WHERE namespace = $1 AND workflow = $2 AND (revision = $3 OR NOT $4)
     ORDER BY revision = $3 DESC, reported_at DESC LIMIT 1"""
 GRAPH_GET: Final = "SELECT graph FROM workflow_graph WHERE namespace = $1 AND revision = $2"
-
-# --- retention
-# Whether a run of this day still needs its events: it has not ended, or not $2 seconds ago.
-DAY_NEEDED: Final = """
-    SELECT EXISTS (
-        SELECT FROM run
-        WHERE (created_at AT TIME ZONE 'UTC')::date = $1 AND events_dropped_at IS NULL
-          AND (completed_at IS NULL OR completed_at >= now() - make_interval(secs => $2)))"""
-DAY_DROPPED: Final = """
-    WITH dropped AS (
-        UPDATE run SET events_dropped_at = now()
-        WHERE (created_at AT TIME ZONE 'UTC')::date = $1 AND events_dropped_at IS NULL RETURNING uid
-    )
-    DELETE FROM node_visit USING dropped WHERE run_uid = uid"""
-# Runs of days before $1 that ended $2 seconds ago and still have events.
-RUNS_LONG_ENDED: Final = """
-    SELECT uid FROM run
-    WHERE (created_at AT TIME ZONE 'UTC')::date < $1 AND events_dropped_at IS NULL
-      AND completed_at < now() - make_interval(secs => $2)
-    LIMIT $3"""
-EVENTS_DROP: Final = """
-    WITH dropped AS (
-        UPDATE run SET events_dropped_at = now() WHERE uid = ANY($1::text[])
-        RETURNING uid, (created_at AT TIME ZONE 'UTC')::date AS of_day
-    ), visits AS (
-        DELETE FROM node_visit USING dropped WHERE run_uid = uid
-    )
-    DELETE FROM run_event USING dropped WHERE run_uid = uid AND day = of_day"""
-# Rows of runs whose resource has been gone for $1 seconds, and of which nothing else is left.
-RUNS_FORGET: Final = """
-    WITH forgotten AS (
-        DELETE FROM run WHERE uid IN (
-            SELECT uid FROM run
-            WHERE gone_at < now() - make_interval(secs => $1)
-              AND swept_at IS NOT NULL AND events_dropped_at IS NOT NULL
-            LIMIT $2)
-        RETURNING uid
-    ), attempts AS (
-        DELETE FROM run_attempt USING forgotten WHERE run_uid = uid
-    ), keys AS (
-        DELETE FROM run_milestone USING forgotten WHERE run_uid = uid
-    )
-    SELECT count(*) FROM forgotten"""
-TICKETS_EXPIRED: Final = "DELETE FROM stream_ticket WHERE expires_at < now()"
-# The newest batch that is older than this.
-BATCHES_BEFORE: Final = """
-    SELECT tx::text::bigint FROM project_batch WHERE stored_at < $1 ORDER BY tx DESC LIMIT 1"""
-# Transaction ids of another server, from before this database was restored into it: their order means nothing here.
-BATCHES_FOREIGN: Final = "DELETE FROM project_batch WHERE tx > pg_current_xact_id()"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from graphrun_api.db import sql
+from graphrun_api.db import sql, totals_sql
 from graphrun_api.db.database import AWAY, Database
 from graphrun_api.errors import HistoryUnavailable
 from graphrun_api.events import milestones
@@ -112,6 +112,6 @@ class Follower:
 async def _count(connection: Any, uid: str) -> None:  # noqa: ANN401 - asyncpg's proxy
     """Add a run that has ended to the outcomes of its hour and to the times of its nodes, once."""
     async with connection.transaction():
-        if await connection.fetchval(sql.COUNT_ONCE, uid):
-            await connection.execute(sql.HOUR_ADD, uid)
-            await connection.execute(sql.TIMING_ADD, uid)
+        if await connection.fetchval(totals_sql.COUNT_ONCE, uid):
+            await connection.execute(totals_sql.HOUR_ADD, uid)
+            await connection.execute(totals_sql.TIMING_ADD, uid)

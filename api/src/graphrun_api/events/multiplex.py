@@ -38,7 +38,7 @@ from graphrun_api.events.socket import (
     until,
     until_right_is_lost,
 )
-from graphrun_api.runs.finding import Finder, RunName
+from graphrun_api.finding import Finder, RunName
 from graphrun_api.web.problems import document, kind_of
 
 _SUBSCRIPTIONS: Final = 200

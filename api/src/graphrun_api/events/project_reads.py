@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphrun_api.db import sql
+from graphrun_api.db import stream_sql
 from graphrun_api.db.database import Database
 from graphrun_api.events.model import Event
 from graphrun_api.events.places import Place, PlaceSeal
@@ -41,13 +41,13 @@ class ProjectReads:
         """What makes cursors of places: the same on every replica."""
         if self._seal is None:
             async with self._database.connection() as connection:
-                self._seal = PlaceSeal(await connection.fetchval(sql.CURSOR_KEY))
+                self._seal = PlaceSeal(await connection.fetchval(stream_sql.CURSOR_KEY))
         return self._seal
 
     async def horizon(self) -> int:
         """The transaction below which nothing can turn up any more."""
         async with self._database.connection() as connection:
-            tx: int = await connection.fetchval(sql.HORIZON)
+            tx: int = await connection.fetchval(stream_sql.HORIZON)
             return tx
 
     async def cursor(self, namespace: str) -> str:
@@ -57,9 +57,9 @@ class ProjectReads:
     async def page(self, namespace: str, after: Place, batches: int) -> ProjectPage:
         """The events of the next batches after a place, as far as their order is certain."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.BATCHES_FROM, namespace, after.tx, batches)
+            rows = await connection.fetch(stream_sql.BATCHES_FROM, namespace, after.tx, batches)
             columns = [[row[name] for row in rows] for name in ("run_uid", "first_seq", "last_seq")]
-            found = await connection.fetch(sql.BATCHES_EVENTS, *columns) if rows else []
+            found = await connection.fetch(stream_sql.BATCHES_EVENTS, *columns) if rows else []
         events = [_event(rows[row["place"] - 1], row) for row in found]
         end = max(after, Place(rows[-1]["tx"], rows[-1]["last_seq"])) if rows else after
         return ProjectPage([each for each in events if each.place > after], end, len(rows) < batches)
@@ -67,13 +67,13 @@ class ProjectReads:
     async def is_pending(self, namespace: str) -> bool:
         """Whether something was stored whose order is not certain yet."""
         async with self._database.connection() as connection:
-            pending: bool = await connection.fetchval(sql.BATCHES_PENDING, namespace)
+            pending: bool = await connection.fetchval(stream_sql.BATCHES_PENDING, namespace)
             return pending
 
     async def keeps(self, place: Place) -> bool:
         """Whether all that came after a place is still there."""
         async with self._database.connection() as connection:
-            dropped: int | None = await connection.fetchval(sql.BATCHES_DROPPED)
+            dropped: int | None = await connection.fetchval(stream_sql.BATCHES_DROPPED)
             return dropped is None or place.tx > dropped
 
 

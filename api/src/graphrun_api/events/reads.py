@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from graphrun_api.db import sql
+from graphrun_api.db import sql, totals_sql
 from graphrun_api.db.database import Database
 from graphrun_api.errors import EventsExpired
 from graphrun_api.events.model import Event, NodeRow, NodeTiming, Usual
@@ -138,7 +138,7 @@ class HistoryReads:
     async def node_timings(self, namespace: str, revision: str) -> list[NodeTiming]:
         """What its nodes take."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.NODE_TIMINGS, namespace, revision)
+            rows = await connection.fetch(totals_sql.NODE_TIMINGS, namespace, revision)
         return [NodeTiming(**dict(row)) for row in rows]
 
     async def timeline(self, uid: str, after: Visit | None, limit: int) -> list[Row]:
@@ -172,7 +172,7 @@ class HistoryReads:
     async def outcomes(self, namespace: str, workflow: str, since: datetime, until: datetime) -> list[Row]:
         """The rollup's rows of a workflow, by hour."""
         async with self._database.connection() as connection:
-            rows: list[Row] = await connection.fetch(sql.OUTCOMES, namespace, workflow, since, until)
+            rows: list[Row] = await connection.fetch(totals_sql.OUTCOMES, namespace, workflow, since, until)
             return rows
 
     async def raise_progress(self, uid: str, progress: float) -> float:

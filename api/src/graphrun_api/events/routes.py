@@ -17,7 +17,7 @@ from graphrun_api.events.reads import EventQuery
 from graphrun_api.events.socket import EventSocket, Subject
 from graphrun_api.events.sse import MEDIA_TYPE, EventStream
 from graphrun_api.events.tickets import TICKET_SECONDS, Ticket, Tickets
-from graphrun_api.runs.finding import RunId, RunName
+from graphrun_api.finding import RunId, RunName
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["events"])
@@ -65,7 +65,7 @@ def _listed(types: str | None) -> list[str] | None:
     summary="Events of a run",
     responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
 )
-async def replay(  # noqa: PLR0913 - one parameter a part of the request
+async def replay(
     request: Request,
     run_id: RunId,
     rooms: Annotated[StreamRooms, Depends(_rooms)],

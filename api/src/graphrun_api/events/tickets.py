@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from graphrun_api.auth.tokens import Identity
-from graphrun_api.db import sql
+from graphrun_api.db import stream_sql
 from graphrun_api.db.database import Database
 from graphrun_api.errors import NotAuthenticated
 
@@ -60,7 +60,9 @@ class Tickets:
             "until": ticket.until,
         }
         async with self._database.connection() as connection:
-            await connection.execute(sql.TICKET_ADD, _digest(text), json.dumps(grant), float(TICKET_SECONDS))
+            await connection.execute(
+                stream_sql.TICKET_ADD, _digest(text), json.dumps(grant), float(TICKET_SECONDS)
+            )
         return text
 
     async def take(self, text: str) -> Ticket:
@@ -71,7 +73,7 @@ class Tickets:
             HistoryUnavailable: Postgres is away.
         """
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(sql.TICKET_TAKE, _digest(text))
+            row = await connection.fetchrow(stream_sql.TICKET_TAKE, _digest(text))
         if row is None or not row["valid"]:
             message = (
                 f"the ticket was used or is over {TICKET_SECONDS} s old; ask for a new one for each stream"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphrun_api import standing
 from graphrun_api.auth.guard import Access, Guard
 from graphrun_api.errors import ApiError
-from graphrun_api.runs.finding import RunName
+from graphrun_api.finding import RunName
 from graphrun_api.runs.schemas import PauseRun, ResumeRun
 from graphrun_api.runs.service import Runs
 from graphrun_api.runs.verbs import Target, Verbs

@@ -42,23 +42,31 @@ class Origin:
         return kept | ({names.ANNOTATION_IDEMPOTENCY_KEY: self.content} if self.key else {})
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """In which state a run is made, and where its input lies if that is large (else empty)."""
+
+    state: str
+    input_ref: str
+
+
 def is_inline(input_data: Json) -> bool:
     """Whether an input is small enough to stand in the resource."""
     # Escaped to ASCII it is never shorter than what the API server counts.
     return len(json.dumps(input_data, separators=(",", ":"))) <= INPUT_INLINE_BYTES
 
 
-def run_manifest(request: CreateRun, name: str, origin: Origin, *, state: str, input_ref: str) -> Json:
+def run_manifest(request: CreateRun, name: str, origin: Origin, beginning: Beginning) -> Json:
     """The run that a request asks for."""
     options = request.options
     reference = {"name": request.workflow, **({"revision": options.revision} if options.revision else {})}
-    spec: Json = {"workflowRef": reference, "state": state, **option_fields(options)}
-    spec |= {"inputRef": input_ref} if input_ref else {"input": request.input_data}
+    spec: Json = {"workflowRef": reference, "state": beginning.state, **option_fields(options)}
+    spec |= {"inputRef": beginning.input_ref} if beginning.input_ref else {"input": request.input_data}
     return _manifest(name, options.labels or {}, origin, spec)
 
 
 def fork_manifest(
-    source: WorkflowRun, request: ForkRun, name: str, origin: Origin, *, state: str, input_ref: str
+    source: WorkflowRun, request: ForkRun, name: str, origin: Origin, beginning: Beginning
 ) -> Json:
     """A run that begins from another one's checkpoint, with that one's options where the request has no others."""
     old, options = source.spec.to_manifest(), request.options
@@ -77,11 +85,11 @@ def fork_manifest(
         **kept,
         **option_fields(options),
         "workflowRef": reference,
-        "state": state,
+        "state": beginning.state,
         "startFrom": start,
     }
-    if input_ref:
-        spec["inputRef"] = input_ref
+    if beginning.input_ref:
+        spec["inputRef"] = beginning.input_ref
     elif request.input_data is not None:
         spec["input"] = request.input_data
     labels = source.metadata.labels if options.labels is None else options.labels

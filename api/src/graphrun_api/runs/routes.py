@@ -10,7 +10,7 @@ from graphrun_api import standing
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.errors import BodyInvalid
 from graphrun_api.events.reads import RunQuery
-from graphrun_api.runs.finding import RunId
+from graphrun_api.finding import RunId
 from graphrun_api.runs.live_view import LiveView
 from graphrun_api.runs.schemas import (
     Created,
@@ -69,7 +69,7 @@ class Filters:
 
 
 @router.post("", status_code=201, summary="Create a run")
-async def create(  # noqa: PLR0913 - one parameter a part of the request
+async def create(
     body: CreateRun,
     access: Creator,
     service: RunsService,
@@ -85,7 +85,7 @@ async def create(  # noqa: PLR0913 - one parameter a part of the request
 
 
 @router.get("", summary="List runs")
-async def list_runs(  # noqa: PLR0913 - as above
+async def list_runs(
     request: Request,
     response: Response,
     access: Lister,

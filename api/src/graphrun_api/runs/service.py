@@ -23,11 +23,11 @@ from graphrun_api.errors import (
 from graphrun_api.events.project_reads import ProjectReads
 from graphrun_api.events.reads import HistoryReads, RunQuery
 from graphrun_api.events.store import EventStore
+from graphrun_api.finding import Finder
 from graphrun_api.kube.errors import AlreadyExists
 from graphrun_api.kube.live_runs import LiveRuns
 from graphrun_api.runs import cursors, manifests, outputs, rules, views
-from graphrun_api.runs.finding import Finder
-from graphrun_api.runs.manifests import Origin
+from graphrun_api.runs.manifests import Beginning, Origin
 from graphrun_api.runs.schemas import Created, CreateRun, ForkRun, RunDetail, RunList
 from graphrun_api.standing import status_of
 from graphrun_api.storage.objects import Objects
@@ -74,10 +74,8 @@ class Runs:
         origin = Origin.of(access.who.username, key, request.model_dump(mode="json"), state)
 
         async def manifest() -> Build:
-            input_ref = await self.stored_input(request.input_data)
-            return lambda name: manifests.run_manifest(
-                request, name, origin, state=state, input_ref=input_ref
-            )
+            beginning = Beginning(state, await self.stored_input(request.input_data))
+            return lambda name: manifests.run_manifest(request, name, origin, beginning)
 
         return await self._make(access, request.workflow, origin, manifest)
 
@@ -99,10 +97,8 @@ class Runs:
 
         async def manifest() -> Build:
             given = request.input_data
-            input_ref = await self.stored_input(given) if given is not None else ""
-            return lambda name: manifests.fork_manifest(
-                run, request, name, origin, state=state, input_ref=input_ref
-            )
+            beginning = Beginning(state, await self.stored_input(given) if given is not None else "")
+            return lambda name: manifests.fork_manifest(run, request, name, origin, beginning)
 
         return await self._make(access, workflow, origin, manifest)
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from graphrun_api import standing
 from graphrun_api.auth.guard import Access, Guard, needs
+from graphrun_api.finding import RunId
 from graphrun_api.runs.bulk import Bulk, BulkRequest, BulkResult
-from graphrun_api.runs.finding import RunId
 from graphrun_api.runs.schemas import (
     Cancelled,
     Created,
@@ -129,7 +129,7 @@ async def cancel(target: Changed, verbs: VerbsService) -> Response:
 
 
 @router.post("/{run_id}/fork", status_code=201, summary="Fork a run")
-async def fork(  # noqa: PLR0913 - one parameter a part of the request
+async def fork(
     request: Request,
     run_id: RunId,
     access: Creator,
@@ -164,7 +164,7 @@ async def retry(
 
 
 @router.delete("/{run_id}", status_code=204, summary="Delete a run")
-async def delete(  # noqa: PLR0913 - as above
+async def delete(
     request: Request,
     run_id: RunId,
     access: Deleter,

@@ -76,7 +76,7 @@ async def read(
 
 
 @router.put("/{workflow_name}", summary="Replace a workflow")
-async def replace(  # noqa: PLR0913 - one parameter a part of the request
+async def replace(
     response: Response,
     workflow_name: WorkflowName,
     body: ReplaceWorkflow,
@@ -113,7 +113,7 @@ async def graph(
 
 
 @router.get("/{workflow_name}/stats", summary="Outcomes and durations of a workflow")
-async def read_stats(  # noqa: PLR0913 - one parameter a part of the request
+async def read_stats(
     request: Request,
     workflow_name: WorkflowName,
     access: Annotated[Access, Depends(needs("list", names.WORKFLOW_RUNS))],

@@ -13,7 +13,7 @@ from graphrun_api import standing
 Row = Any  # asyncpg.Record: a mapping by column
 Step = Literal["hour", "day"]
 
-# The rollup's scale of seconds (sql.HOUR_ADD): bucket n ends at FIRST * RATIO ** n.
+# The rollup's scale of seconds (totals_sql.HOUR_ADD): bucket n ends at FIRST * RATIO ** n.
 _FIRST: Final = 0.1
 _RATIO: Final = math.sqrt(2)
 

@@ -12,8 +12,6 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-EVENT_COLUMNS = "run_uid, seq, attempt, type, at, node_id, data"
-
 STATEMENTS = (
     # --- events
     "LOCK TABLE run, run_event",
@@ -34,10 +32,10 @@ STATEMENTS = (
     """,
     # Runs that were created on days for which nobody made a partition: before the installation, for example.
     "CREATE TABLE run_event_default PARTITION OF run_event DEFAULT",
-    f"""
-    INSERT INTO run_event (day, {EVENT_COLUMNS})
-    SELECT (run.created_at AT TIME ZONE 'UTC')::date, event.*
-    FROM (SELECT {EVENT_COLUMNS} FROM run_event_old) AS event JOIN run ON run.uid = event.run_uid
+    """
+    INSERT INTO run_event (day, run_uid, seq, attempt, type, at, node_id, data)
+    SELECT (run.created_at AT TIME ZONE 'UTC')::date, run_uid, seq, event.attempt, type, at, node_id, data
+    FROM run_event_old AS event JOIN run ON run.uid = run_uid
     """,
     "DROP TABLE run_event_old",
     """
@@ -159,9 +157,10 @@ UNDO = (
         PRIMARY KEY (run_uid, seq)
     )
     """,
-    f"""
-    INSERT INTO run_event_old ({EVENT_COLUMNS})
-    SELECT {EVENT_COLUMNS} FROM run_event UNION ALL SELECT {EVENT_COLUMNS} FROM run_token
+    """
+    INSERT INTO run_event_old (run_uid, seq, attempt, type, at, node_id, data)
+    SELECT run_uid, seq, attempt, type, at, node_id, data FROM run_event
+    UNION ALL SELECT run_uid, seq, attempt, type, at, node_id, data FROM run_token
     """,
     "DROP TABLE run_event, run_token",
     "ALTER TABLE run_event_old RENAME TO run_event",

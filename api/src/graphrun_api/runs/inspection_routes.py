@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.errors import CursorInvalid
 from graphrun_api.events.reads import HistoryReads, RunQuery, Visit
+from graphrun_api.finding import Finder, RunId, finder_of
 from graphrun_api.runs import cursors, timeline
-from graphrun_api.runs.finding import Finder, RunId, finder_of
 from graphrun_api.runs.timeline import AttemptList, Timeline
 from graphrun_core import names
 
@@ -52,7 +52,7 @@ Found = Annotated[Finder, Depends(finder_of)]
 
 
 @router.get("/workflows/runs/{run_id}/timeline", summary="Timeline of a run")
-async def read_timeline(  # noqa: PLR0913 - one parameter a part of the request
+async def read_timeline(
     run_id: RunId,
     access: Reader,
     reads: Reads,

@@ -1,12 +1,11 @@
 """Which run a name means: the one that is there, else the newest of that name that the history knows."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Protocol
 
 from fastapi import Path, Request
 from pydantic import StringConstraints
 
 from graphrun_api.errors import HistoryUnavailable, RunNotFound
-from graphrun_api.events.reads import HistoryReads
 from graphrun_api.kube.live_runs import LiveRuns
 
 # As Kubernetes names objects: nothing that could lead elsewhere in a path.
@@ -16,10 +15,17 @@ RunName = Annotated[str, StringConstraints(max_length=253, pattern=NAME_PATTERN)
 Row = Any  # asyncpg.Record: a mapping by column
 
 
+class RunRows(Protocol):
+    """The history, as far as it is needed here."""
+
+    async def run_row(self, namespace: str, name: str) -> Row | None:
+        """The newest run of this name; raises HistoryUnavailable."""
+
+
 class Finder:
     """Finds runs, also those whose resource is gone."""
 
-    def __init__(self, live: LiveRuns, reads: HistoryReads) -> None:
+    def __init__(self, live: LiveRuns, reads: RunRows) -> None:
         self._live, self._reads = live, reads
 
     async def uid_of(self, namespace: str, name: str) -> str:
