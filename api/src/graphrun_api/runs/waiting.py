@@ -27,6 +27,7 @@ _KINDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "IncompatibleRevision": ("revision", "Resume with another revision, or accept this one by its name."),
     "CheckpointNotFound": ("checkpoint", "Resume from another checkpoint."),
+    "UpdateRefused": ("update", "Resume with another update, or without one."),
     "RevisionNotFound": ("revision", "Resume with a revision that exists."),
     "AttemptStarting": ("starting", "Nothing to do; the pod is being started."),
 }
