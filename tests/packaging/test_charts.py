@@ -213,7 +213,10 @@ def test_a_hook_migrates_with_the_dsn_of_this_very_release() -> None:
     assert migrate["command"] == ["python", "-m", "graphrun_api", "migrate"]
     (dsn,) = [each["valueFrom"]["secretKeyRef"] for each in migrate["env"] if "DSN" in each["name"]]
     secret = made.one("Secret", "graphrun-migrate")
-    assert (dsn["name"], secret["stringData"][dsn["key"]]) == ("graphrun-migrate", secret["stringData"]["dsn"])
+    assert (dsn["name"], secret["stringData"][dsn["key"]]) == (
+        "graphrun-migrate",
+        secret["stringData"]["dsn"],
+    )
     # The Secret is there before the Job, and as new as it.
     assert secret["metadata"]["annotations"]["helm.sh/hook"] == job["metadata"]["annotations"]["helm.sh/hook"]
     assert int(secret["metadata"]["annotations"]["helm.sh/hook-weight"]) < 0

@@ -86,7 +86,6 @@ def test_a_resume_may_edit_the_state_instead_of_answering(shared_kubectl: Kubect
     assert "without one the update is never made" in without_id.text
 
 
-
 def test_only_state_has_a_default_so_that_a_workflows_defaults_can_apply(shared_kubectl: Kubectl) -> None:
     stored = shared_kubectl.create(new_run(), dry_run=True).stored
     assert stored["spec"] == {"workflowRef": {"name": "w"}, "state": "Running"}

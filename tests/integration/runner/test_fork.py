@@ -6,9 +6,7 @@ from typing import Any
 from support.runner_process import Runner
 
 
-def _resume(
-    value: Any = None, *, checkpoint: str = "", has_value: bool = False, update: Any = None
-) -> Any:
+def _resume(value: Any = None, *, checkpoint: str = "", has_value: bool = False, update: Any = None) -> Any:
     return {
         "id": "r",
         "checkpointID": checkpoint,
