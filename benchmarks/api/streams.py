@@ -5,7 +5,6 @@ import json
 import time
 from contextlib import AsyncExitStack
 from datetime import datetime
-from typing import Literal
 
 import aiohttp
 
@@ -14,7 +13,7 @@ from benchmarks.api.site import Site
 from benchmarks.cluster.figures import figures
 from benchmarks.tables import Column, Table
 
-_Socket = aiohttp.ClientWebSocketResponse[Literal[True]]
+_Socket = aiohttp.ClientWebSocketResponse[bool]
 RUNS = 40
 BATCH = 10
 REPLAYED = 100_000
