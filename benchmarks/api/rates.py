@@ -7,7 +7,7 @@ from benchmarks.api.site import Site
 from benchmarks.tables import Column, Table
 
 AT_ONCE = 16
-COLUMNS = [Column("requests/s"), Column("p50 ms", 2), Column("p99 ms", 2)]
+COLUMNS = [Column("requests/s"), Column("p50 ms", 2), Column("p99 ms", 2), Column("CPU ms each", 2)]
 BODY = {"workflow": "flow", "input_data": {"question": "why?"}}
 
 
@@ -49,9 +49,10 @@ async def measure(site: Site, seconds: float) -> Table:
     }
     for title, request in requests.items():
         await loop([request] * AT_ONCE, count=200)  # connections, caches
+        before = site.cpu_seconds()
         rate = await loop([request] * AT_ONCE, seconds=seconds)
-        found = rate.figures
-        table.rows.append((title, [rate.per_second, found.p50 * 1000, found.p99 * 1000]))
+        found, used = rate.figures, (site.cpu_seconds() - before) / len(rate.times)
+        table.rows.append((title, [rate.per_second, found.p50 * 1000, found.p99 * 1000, used * 1000]))
     return table
 
 

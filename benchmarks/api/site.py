@@ -47,6 +47,12 @@ class Site:
         """Where the runs of the project are."""
         return f"{self.url}/api/projects/{self.project.name}/workflows/runs"
 
+    def cpu_seconds(self) -> float:
+        """CPU time that the replica has used so far: unlike rates, the same on a busy machine."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def resident(self) -> int:
         """Bytes of memory that the replica holds."""
         with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:

@@ -31,6 +31,7 @@ from graphrun_api.kube.cluster import Cluster
 from graphrun_api.kube.live_runs import ALL_RUNS, LiveRuns
 from graphrun_api.kube.reflector import Reflector
 from graphrun_api.kube.run_cache import RunCache
+from graphrun_api.revision_facts import RevisionFacts
 from graphrun_api.runner_port.bindings import Bindings
 from graphrun_api.runner_port.holders import Holders
 from graphrun_api.runner_port.refresher import Refresher
@@ -98,6 +99,7 @@ class _Parts:
     event_store: EventStore
     feeds: Feeds
     project_feeds: ProjectFeeds
+    facts: RevisionFacts
     refresher: Refresher
     metrics: Metrics
     stopping: asyncio.Event
@@ -146,7 +148,7 @@ def _parts(settings: Settings, cluster: Cluster) -> _Parts:
     store = MinioStore(_storage_config(settings))
     cache = RunCache()
     reads, live = HistoryReads(database), LiveRuns(cluster, cache)
-    project_reads = ProjectReads(database)
+    project_reads, facts = ProjectReads(database), RevisionFacts(reads)
     return _Parts(
         cluster=cluster,
         database=database,
@@ -160,7 +162,8 @@ def _parts(settings: Settings, cluster: Cluster) -> _Parts:
         event_store=EventStore(database),
         feeds=Feeds(reads),
         project_feeds=ProjectFeeds(project_reads),
-        refresher=Refresher(live, reads),
+        facts=facts,
+        refresher=Refresher(live, reads, facts),
         metrics=Metrics(),
         stopping=asyncio.Event(),
     )
@@ -196,7 +199,7 @@ def _public_state(settings: Settings, parts: _Parts) -> dict[str, Any]:
         "verbs": verbs,
         "bulk": Bulk(guard, runs, verbs),
         "checkpoints": Checkpoints(CheckpointReader(parts.store, prefix=prefix)),
-        "live_view": LiveView(parts.live, parts.reads),
+        "live_view": LiveView(parts.live, parts.reads, parts.facts),
         "streams": StreamRooms(finder, parts.reads, parts.project_reads, parts.feeds, parts.project_feeds),
         "tickets": tickets,
         "admission": Admission(guard, tickets, settings.origins),

@@ -50,10 +50,6 @@ class ProjectReads:
             tx: int = await connection.fetchval(stream_sql.HORIZON)
             return tx
 
-    async def cursor(self, namespace: str) -> str:
-        """The place after all that is stored now, as a client gets it."""
-        return (await self.seal()).seal(namespace, Place(await self.horizon()))
-
     async def page(self, namespace: str, after: Place, batches: int) -> ProjectPage:
         """The events of the next batches after a place, as far as their order is certain."""
         async with self._database.connection() as connection:

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 _COLUMNS: Final = """
     uid, name, workflow, revision, status, phase, reason, message, labels, attempt, progress, requested_by,
-    created_at, created_order, started_at, completed_at, last_seq, gone_at"""
+    created_at, created_order, started_at, completed_at, last_seq, gone_at,
+    pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon"""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from graphrun_api.errors import HistoryUnavailable, RunNotFound
 from graphrun_api.events.reads import HistoryReads
 from graphrun_api.kube.live_runs import LiveRuns
 from graphrun_api.progress import NodeState, current_nodes, node_states, progress_of
+from graphrun_api.revision_facts import RevisionFacts
 from graphrun_api.runs import views
 from graphrun_api.runs.schemas import RunStatus
 from graphrun_api.standing import status_of
@@ -23,9 +24,8 @@ log = logging.getLogger(__name__)
 class LiveView:
     """Answers `…/status`."""
 
-    def __init__(self, live: LiveRuns, reads: HistoryReads) -> None:
-        self._live = live
-        self._reads = reads
+    def __init__(self, live: LiveRuns, reads: HistoryReads, facts: RevisionFacts) -> None:
+        self._live, self._reads, self._facts = live, reads, facts
 
     async def status(self, access: Access, name: str) -> RunStatus:
         """The live view; without Postgres what the resource tells, marked as degraded.
@@ -49,19 +49,19 @@ class LiveView:
             return views.status_view(run, [], [], self._line(run)).model_copy(update={"last_seq": 0})
         visited = await self._reads.nodes(run.metadata.uid)
         revision = run.status.revision or row["revision"]
-        graph = await self._graph(run.metadata.namespace, revision)
-        states = node_states(graph, visited, status_of(run), run.attempt)
+        facts = await self._facts.of(run.metadata.namespace, revision)
+        states = node_states(facts.graph, visited, status_of(run), run.attempt)
         view = views.status_view(run, states, current_nodes(visited, run.attempt), self._line(run))
         progress = max(view.progress, row["progress"])
         completion = None
         if view.status not in standing.ENDED:
-            usual = await self._reads.usual(run.metadata.namespace, revision)
-            now = progress_of(graph, states, row["step"], usual.steps)
+            now = progress_of(facts.graph, states, row["step"], facts.usual.steps)
             # Kept, so that it never falls, whichever replica is asked next.
             progress = await self._reads.raise_progress(row["uid"], now) if now > progress else progress
             if view.status == standing.RUNNING and run.is_claimed:
-                timings = await self._reads.node_timings(run.metadata.namespace, revision)
-                completion = estimates.completion(_course(run, graph, states), usual, timings)
+                completion = estimates.completion(
+                    _course(run, facts.graph, states), facts.usual, facts.timings
+                )
         checkpoint = json.loads(row["checkpoint"])["id"] if row["checkpoint"] else view.checkpoint_id
         update = {
             "progress": progress,
@@ -88,12 +88,8 @@ class LiveView:
         if row is None:
             raise RunNotFound(f"there is no run {name!r} in this project")
         visited = await self._reads.nodes(row["uid"])
-        graph = await self._graph(row["namespace"], row["revision"])
+        graph = (await self._facts.of(row["namespace"], row["revision"])).graph
         return views.status_of_row(row, node_states(graph, visited, row["status"], row["attempt"]))
-
-    async def _graph(self, namespace: str, revision: str) -> dict[str, Any] | None:
-        text = await self._reads.graph(namespace, revision) if revision else None
-        return json.loads(text) if text else None
 
 
 def _course(run: WorkflowRun, graph: dict[str, Any] | None, states: list[NodeState]) -> estimates.Course:

@@ -20,6 +20,7 @@ from graphrun_api.runs.schemas import (
     RunStatus,
 )
 from graphrun_api.runs.service import Runs
+from graphrun_api.web.answers import answer
 from graphrun_api.web.parameters import with_zone
 from graphrun_api.web.preconditions import IdempotencyKey, etag_of, is_known, link_next
 from graphrun_core import names
@@ -84,24 +85,22 @@ async def create(
     return made
 
 
-@router.get("", summary="List runs")
+@router.get("", summary="List runs", response_model=RunList)
 async def list_runs(
     request: Request,
-    response: Response,
     access: Lister,
     service: RunsService,
     filters: Annotated[Filters, Depends()],
     *,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
-) -> RunList:
+) -> Response:
     """The history of the project, newest first, however the runs were made and also when they are gone.
 
     `stream_cursor` is where the project's stream goes on without a gap from what this page shows.
     """
     found = await service.page(RunQuery(access.namespace, limit=limit, **vars(filters)), cursor)
-    link_next(request, response, found.next_cursor)
-    return found
+    return answer(found, headers=link_next(request, found.next_cursor))
 
 
 @router.get(
@@ -116,13 +115,13 @@ async def read(request: Request, run_id: RunId, access: Reader, service: RunsSer
     tag = etag_of(found.version)
     if is_known(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
-    return Response(found.model_dump_json(), media_type="application/json", headers={"ETag": tag})
+    return answer(found, headers={"ETag": tag})
 
 
-@router.get("/{run_id}/status", summary="Status of a run")
-async def status(run_id: RunId, access: Reader, view: Annotated[LiveView, Depends(_live_view)]) -> RunStatus:
+@router.get("/{run_id}/status", summary="Status of a run", response_model=RunStatus)
+async def status(run_id: RunId, access: Reader, view: Annotated[LiveView, Depends(_live_view)]) -> Response:
     """The live view: progress, nodes, why it waits, and the seq from which a stream goes on."""
-    return await view.status(access, run_id)
+    return answer(await view.status(access, run_id))
 
 
 @router.get("/{run_id}/output", summary="Output of a run", response_class=JSONResponse)

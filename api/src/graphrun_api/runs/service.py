@@ -20,6 +20,7 @@ from graphrun_api.errors import (
     StorageUnavailable,
     VerbRefused,
 )
+from graphrun_api.events.places import Place
 from graphrun_api.events.project_reads import ProjectReads
 from graphrun_api.events.reads import HistoryReads
 from graphrun_api.events.run_page import RunQuery
@@ -198,15 +199,23 @@ class Runs:
         """One page of the project's runs, newest first; raises CursorInvalid, HistoryUnavailable."""
         place = cursors.decode(query.namespace, cursor) if cursor else None
         asked = RunQuery(**{**query.__dict__, "older_than": place, "limit": query.limit + 1})
-        # Taken before: what is stored meanwhile may come twice, never not at all.
-        stream = await self._rooms.project_reads.cursor(query.namespace)
-        rows = await self._rooms.reads.page_of_runs(asked)
+        rows, horizon = await self._look(asked)
         following = None
         if len(rows) > query.limit:
             last = rows[query.limit - 1]
             following = cursors.encode(query.namespace, last["created_at"], last["created_order"])
+        stream = (await self._rooms.project_reads.seal()).seal(query.namespace, Place(horizon))
         items = [views.summary_of_row(row) for row in rows[: query.limit]]
         return RunList(items=items, next_cursor=following, stream_cursor=stream)
+
+    async def _look(self, query: RunQuery) -> tuple[list[Any], int]:
+        """Rows, and the place from which the project's stream tells all that is stored from then on."""
+        rows = await self._rooms.reads.page_of_runs(query)
+        if rows:
+            return rows, rows[0]["horizon"]
+        # Looked at once more: what was stored between the first look and the place would be in neither.
+        horizon = await self._rooms.project_reads.horizon()
+        return await self._rooms.reads.page_of_runs(query), horizon
 
     async def delete(self, access: Access, name: str, version: str = "") -> None:
         """Remove a run that has ended; its history stays. Raises NotFinished, RunNotFound, PreconditionFailed."""

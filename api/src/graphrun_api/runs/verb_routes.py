@@ -23,6 +23,7 @@ from graphrun_api.runs.schemas import (
 )
 from graphrun_api.runs.service import Runs
 from graphrun_api.runs.verbs import Target, Verbs
+from graphrun_api.web.answers import answer
 from graphrun_api.web.preconditions import (
     IdempotencyKey,
     IfMatch,
@@ -68,10 +69,6 @@ def _accepted(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     return {200: {"model": model}, 202: {"model": model, "description": "on its way"}}
 
 
-def _answer(body: BaseModel, status_code: int) -> Response:
-    return Response(body.model_dump_json(), status_code, media_type="application/json")
-
-
 @router.post(
     "/{run_id}/execute",
     status_code=202,
@@ -94,9 +91,9 @@ async def execute(
     done = await verbs.execute(target, body or ExecuteRun())
     seconds = seconds_to_wait(prefer)
     if not seconds:
-        return _answer(done, 202)
+        return answer(done, 202)
     stands = await verbs.until_it_stands(target, seconds)
-    found = _answer(await service.detail(target.access, target.name), 200) if stands else _answer(done, 202)
+    found = answer(await service.detail(target.access, target.name), 200) if stands else answer(done, 202)
     found.headers["Preference-Applied"] = f"wait={seconds:.0f}"
     return found
 
@@ -110,7 +107,7 @@ async def pause(
 ) -> Response:
     """Store a RUNNING run's state and free its pod: 200 once that is so, 202 PAUSING after `wait`."""
     done = await verbs.pause(target, body or PauseRun(), wait)
-    return _answer(done, 202 if done.status == standing.PAUSING else 200)
+    return answer(done, 202 if done.status == standing.PAUSING else 200)
 
 
 @router.post("/{run_id}/resume", status_code=202, summary="Resume a run")
@@ -125,7 +122,7 @@ async def resume(target: Changed, verbs: VerbsService, body: ResumeRun | None = 
 async def cancel(target: Changed, verbs: VerbsService) -> Response:
     """End a run for good: 200 once nothing of it runs, 202 CANCELLING where the proof takes over a second."""
     done = await verbs.cancel(target)
-    return _answer(done, 200 if done.status == standing.CANCELLED else 202)
+    return answer(done, 200 if done.status == standing.CANCELLED else 202)
 
 
 @router.post("/{run_id}/fork", status_code=201, summary="Fork a run")

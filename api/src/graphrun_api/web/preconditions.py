@@ -5,7 +5,6 @@ from typing import Annotated, Final
 
 from fastapi import Header
 from starlette.requests import Request
-from starlette.responses import Response
 
 from graphrun_api.errors import BodyInvalid
 
@@ -64,8 +63,9 @@ def seconds_to_wait(prefer: str) -> float:
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
 
 
-def link_next(request: Request, response: Response, cursor: str | None) -> None:
-    """The Link header of a page that is not the last (RFC 8288)."""
-    if cursor:
-        url = request.url.include_query_params(cursor=cursor)
-        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+def link_next(request: Request, cursor: str | None) -> dict[str, str]:
+    """The Link header of a page that is not the last (RFC 8288); none of the last one."""
+    if not cursor:
+        return {}
+    url = request.url.include_query_params(cursor=cursor)
+    return {"Link": f'<{url.path}?{url.query}>; rel="next"'}

@@ -61,7 +61,7 @@ async def list_workflows(
 ) -> WorkflowList:
     """By name, page by page."""
     found = await service.page(access.namespace, access.project, limit, cursor)
-    link_next(request, response, found.next_cursor)
+    response.headers.update(link_next(request, found.next_cursor))
     return found
 
 
