@@ -138,12 +138,17 @@ def _joined(workflow: str, suffix: str) -> str:
 # --- patches: JSON Patch operations on a view of a run
 def set_state(run: WorkflowRun, state: str, username: str) -> list[Json]:
     """Want another state, on behalf of someone."""
-    operations: list[Json] = [{"op": "add", "path": "/spec/state", "value": state}]
-    if not run.metadata.annotations:
-        operations.append({"op": "add", "path": "/metadata/annotations", "value": {}})
     key = names.ANNOTATION_REQUESTED_BY.replace("/", "~1")
-    operations.append({"op": "add", "path": f"/metadata/annotations/{key}", "value": username})
-    return operations
+    return [
+        {"op": "add", "path": "/spec/state", "value": state},
+        *with_annotations(run),
+        {"op": "add", "path": f"/metadata/annotations/{key}", "value": username},
+    ]
+
+
+def with_annotations(run: WorkflowRun) -> list[Json]:
+    """So that the run has annotations, be it none."""
+    return [] if run.metadata.annotations else [{"op": "add", "path": "/metadata/annotations", "value": {}}]
 
 
 def set_input(run: WorkflowRun, input_data: Json, input_ref: str) -> list[Json]:

@@ -9,15 +9,15 @@ from typing import Any, Final
 from graphrun_api.auth.guard import Access
 from graphrun_api.errors import (
     AlreadyThere,
+    BodyInvalid,
+    FieldError,
     HistoryUnavailable,
     InputInvalid,
     KeyReused,
     NotFinished,
-    OutputNotFound,
     PreconditionFailed,
     RunNotFound,
     SourceGone,
-    StorageUnavailable,
     VerbRefused,
 )
 from graphrun_api.events.project_reads import ProjectReads
@@ -88,6 +88,9 @@ class Runs:
             SourceGone: the source has no resource any more.
             RunNotFound, WorkflowNotFound, InputInvalid, Invalid, KeyReused, StorageUnavailable: and nothing was made.
         """
+        if request.update is not None and not manifests.is_inline(request.update.values):
+            message = "over 64 KiB; give the graph a reference to the large value instead"
+            raise BodyInvalid(f"update.values: {message}", fields=[FieldError("update.values", message)])
         run = await self._source(access.namespace, source)
         workflow = run.spec.workflow_ref.name
         if request.input_data is not None:
@@ -182,14 +185,9 @@ class Runs:
         self, access: Access, name: str, output: outputs.Output | None
     ) -> tuple[Any, str | None]:
         """The output as it stands within the run, and where the whole of it is if it is too large for that."""
-        try:
-            text = await outputs.read_output(output, self._rooms.objects)
-        except (NotFinished, OutputNotFound):
-            return None, None
-        except StorageUnavailable:
-            text = b""
-        if text and len(text) <= outputs.SHOWN_BYTES:
-            return json.loads(text), None
+        text = await outputs.shown_output(output, self._rooms.objects)
+        if text is not None:
+            return json.loads(text) if text else None, None
         return None, f"/api/projects/{access.project}/workflows/runs/{name}/output"
 
     # --- list and delete

@@ -163,7 +163,11 @@ class Verbs:
             if target.version and target.version != run.metadata.resource_version:
                 raise PreconditionFailed
             verdict = rules.judge(verb, rules.effective_status(run))
-            return [*operations(run), *note(run, asked)] if verdict is Verdict.APPLY else []
+            if verdict is Verdict.APPLY:
+                return [*operations(run), *note(run, asked)]
+            # Joined, it is remembered too: sent again after the run went on, it must not ask for the same anew.
+            joins = asked is not None and verdict is Verdict.JOIN
+            return [*manifests.with_annotations(run), *note(run, asked)] if joins else []
 
         return await self._live.change(target.access.namespace, target.name, decide)
 
