@@ -12,6 +12,7 @@ from graphrun_checkpoints import StorageConfig
 from graphrun_core import names
 from support.api_world import Api, Kube, Project, Rest, rest_of, running_api, settings_for
 from support.oidc_issuer import AUDIENCE, Issuer, serving
+from support.waiting import eventually
 
 Json = dict[str, Any]
 PAGE = "https://console.example"
@@ -96,6 +97,10 @@ async def test_tokens_that_are_not_valid_are_401_and_with_the_issuer_away_503_fo
         problem = await ada.refused(503, "GET", "/runs")
         await rest.ok("GET", "/runs")
     issuer.away = False
+    async with person(api, project, issuer.token()) as ada:
+        await eventually(
+            lambda: ada.send("GET", "/runs"), lambda answer: answer.status_code == 404, seconds=30
+        )
     for token in (issuer.token(exp=1), issuer.token(aud="another"), "x.y.z"):
         async with person(api, project, token) as nobody:
             await nobody.refused(401, "GET", "/runs")
