@@ -66,6 +66,10 @@ SEED ?= 0
 soak-checkpoints: setup ## Kill processes that checkpoint, ROUNDS runs long, and at every PUT of a large one
 	GRAPHRUN_SOAK_ROUNDS=$(ROUNDS) GRAPHRUN_SOAK_SEED=$(SEED) $(PYTEST) tests/integration/checkpoints/test_crashes.py
 
+.PHONY: bench-api
+bench-api: components ## The API on one core: requests, events in, streams, lists over a million runs (10 min; BENCH="--only rates")
+	@PYTHONPATH=tests $(PY) -m benchmarks.api $(BENCH)
+
 .PHONY: bench-checkpoints
 bench-checkpoints: setup ## Our checkpoint saver beside the published ones: requests, bytes, times (11 min; BENCH="--quick")
 	@PYTHONPATH=tests $(PY) -m benchmarks.checkpoints $(BENCH)

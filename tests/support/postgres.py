@@ -77,7 +77,8 @@ async def database(postgres: Postgres, _migrated: str) -> str:
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Start a server and end it, outside of pytest fixtures too."""
-    with guarded([sys.executable, str(_GUARDIAN), USER], "Postgres") as answer:
+def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """Start a server and end it, outside of pytest fixtures too; a `durable` one waits for its disk."""
+    how = ["durable"] if durable else []
+    with guarded([sys.executable, str(_GUARDIAN), USER, *how], "Postgres") as answer:
         yield Postgres(**answer)

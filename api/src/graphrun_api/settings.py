@@ -5,6 +5,15 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
+class MigrationSettings(BaseModel):
+    """What `python -m graphrun_api migrate` needs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    log_level: str = Field(default="info", description="debug, info, warning or error")
+    postgres_dsn: str = Field(min_length=1, description="postgresql://user:password@host:5432/database")
+
+
 class Settings(BaseModel):
     """Every setting with its unit and its meaning."""
 

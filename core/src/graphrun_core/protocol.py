@@ -103,6 +103,13 @@ class GraphSource(TypedDict):
     files: dict[str, str]
 
 
+class StateUpdate(TypedDict):
+    """An edit of the state, as LangGraph's update_state takes it; an empty `asNode` lets LangGraph infer the node."""
+
+    values: dict[str, Any]
+    asNode: str
+
+
 class ResumeRequest(TypedDict):
     """How to go on: `value` counts only where `hasValue`; an empty `checkpointID` means the latest."""
 
@@ -110,16 +117,10 @@ class ResumeRequest(TypedDict):
     checkpointID: str
     hasValue: bool
     value: Any
+    update: StateUpdate | None  # made at that checkpoint first; absent where an older API answers
     # Fences of the earlier attempts that were given the same id: where one of them left anything in storage,
     # the value was applied and must not be applied again.
     earlierFences: list[int]
-
-
-class StartFromUpdate(TypedDict):
-    """An edit of the state, as LangGraph's update_state takes it; an empty `asNode` lets LangGraph infer the node."""
-
-    values: dict[str, Any]
-    asNode: str
 
 
 class StartFromRequest(TypedDict):
@@ -128,7 +129,7 @@ class StartFromRequest(TypedDict):
     thread: str
     run: str
     checkpointID: str  # empty: the latest
-    update: StartFromUpdate | None
+    update: StateUpdate | None
 
 
 class StorageAccess(TypedDict):

@@ -138,6 +138,7 @@ class Resume(Resource):
     id: str = ""
     checkpoint_id: str = Field(default="", alias="checkpointID")
     value: Any = None
+    update: Json = Field(default_factory=dict)
     revision: str = ""
 
 
@@ -228,14 +229,12 @@ class ResumeStatus(Resource):
 
 
 class AttemptEndStatus(Resource):
-    """How the last attempt that has ended did so, as far as the operator knows; `number` 0 means: none has."""
+    """How the attempt that ended last did so, as far as the operator knows; `number` 0 means: none has."""
 
     number: int = 0
-    node_name: str = ""
-    exit_code: int | None = None
     reason: str = ""
-    message: str = ""
-    end_time: datetime | None = None
+    exit_code: int | None = None
+    node_name: str = ""
 
 
 class WorkflowRunStatus(Resource):

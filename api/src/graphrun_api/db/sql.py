@@ -63,20 +63,6 @@ USUAL: Final = """
         ORDER BY created_at DESC LIMIT 20) AS latest"""
 RAISE_PROGRESS: Final = """
     UPDATE run SET progress = greatest(progress, $2) WHERE uid = $1 RETURNING progress"""
-# One page of the list, newest first, from a cursor on; every filter may be NULL.
-RUN_PAGE: Final = """
-    SELECT uid, name, workflow, revision, status, phase, reason, message, labels, attempt, progress, requested_by,
-           created_at, created_order, started_at, completed_at, last_seq, gone_at
-    FROM run
-    WHERE namespace = $1
-      AND ($2::timestamptz IS NULL OR (created_at, created_order) < ($2, $3::bigint))
-      AND ($4::text IS NULL OR status = $4)
-      AND ($5::text IS NULL OR workflow = $5)
-      AND ($6::timestamptz IS NULL OR created_at >= $6)
-      AND ($7::timestamptz IS NULL OR created_at < $7)
-      AND ($8::jsonb IS NULL OR labels @> $8)
-    ORDER BY created_at DESC, created_order DESC
-    LIMIT $9"""
 
 # --- run_event: what happened, densely numbered within a run; run_token: the tokens among it, kept for a while
 # Takes the run's turn: whoever holds this row numbers the next events.

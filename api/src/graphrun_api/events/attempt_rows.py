@@ -51,10 +51,25 @@ def attempt_rows(run: WorkflowRun) -> list[AttemptRow]:
             AttemptRow(
                 ended.number,
                 node=ended.node_name,
-                stopped_at=ended.end_time,
+                stopped_at=_stopped_at(run, ended.number),
                 exit_code=ended.exit_code,
                 reason=ended.reason,
-                message=ended.message,
+                message=_told(run, ended.number),
             )
         )
     return found
+
+
+def _stopped_at(run: WorkflowRun, number: int) -> datetime | None:
+    """As it was reported; else when the next attempt, or the run's end, was written down."""
+    runner = run.status.runner
+    if runner.attempt == number and runner.stopped_time:
+        return runner.stopped_time
+    conditions = [item.last_transition_time for item in run.status.conditions if item.last_transition_time]
+    return max(conditions, default=None)
+
+
+def _told(run: WorkflowRun, number: int) -> str:
+    """What the status says of an attempt's end, while it still speaks of it: next to it, or of the run's own end."""
+    message = run.status.message
+    return message if message.startswith(f"attempt {number} ended by ") or run.is_finished else ""

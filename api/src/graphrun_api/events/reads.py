@@ -8,7 +8,9 @@ from typing import Any, Final
 from graphrun_api.db import sql, totals_sql
 from graphrun_api.db.database import Database
 from graphrun_api.errors import EventsExpired
+from graphrun_api.events import run_page
 from graphrun_api.events.model import Event, NodeRow, NodeTiming, Usual
+from graphrun_api.events.run_page import RunQuery
 from graphrun_core.events import TOKEN
 from graphrun_core.times import to_rfc3339
 
@@ -25,20 +27,6 @@ class EventQuery:
     types: Sequence[str] | None = None
     node: str | None = None
     limit: int = REPLAY_PAGE
-
-
-@dataclass(frozen=True)
-class RunQuery:
-    """One page of a project's runs; None means: any."""
-
-    namespace: str
-    older_than: tuple[datetime, int] | None = None
-    status: str | None = None
-    workflow: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    labels: dict[str, str] | None = None
-    limit: int = 50
 
 
 @dataclass(frozen=True)
@@ -63,21 +51,14 @@ class HistoryReads:
 
     async def page_of_runs(self, query: RunQuery) -> list[Row]:
         """Newest first."""
-        made, order = query.older_than or (None, None)
+        text, arguments = run_page.statement(query)
         async with self._database.connection() as connection:
-            rows: list[Row] = await connection.fetch(
-                sql.RUN_PAGE,
-                query.namespace,
-                made,
-                order,
-                query.status,
-                query.workflow,
-                query.created_after,
-                query.created_before,
-                query.labels,
-                query.limit,
-            )
-            return rows
+            if query.labels is None:
+                return list(await connection.fetch(text, *arguments))
+            async with connection.transaction(readonly=True):
+                # How many runs have a label decides which index is the right one: only its value tells.
+                await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+                return list(await connection.fetch(text, *arguments))
 
     async def last_seq(self, uid: str) -> int:
         """The seq of the newest event; 0 where there is none.

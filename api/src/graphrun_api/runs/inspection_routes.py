@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.errors import CursorInvalid
-from graphrun_api.events.reads import HistoryReads, RunQuery, Visit
+from graphrun_api.events.reads import HistoryReads, Visit
+from graphrun_api.events.run_page import RunQuery
 from graphrun_api.finding import Finder, RunId, finder_of
 from graphrun_api.runs import cursors, timeline
 from graphrun_api.runs.timeline import AttemptList, Timeline

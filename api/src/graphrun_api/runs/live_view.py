@@ -14,6 +14,7 @@ from graphrun_api.progress import NodeState, current_nodes, node_states, progres
 from graphrun_api.runs import views
 from graphrun_api.runs.schemas import RunStatus
 from graphrun_api.standing import status_of
+from graphrun_core import phases
 from graphrun_core.resources import WorkflowRun
 
 log = logging.getLogger(__name__)
@@ -39,18 +40,18 @@ class LiveView:
         try:
             return await self._with_history(run)
         except HistoryUnavailable:
-            view = views.status_view(run, [], run.status.runner.current_nodes)
+            view = views.status_view(run, [], run.status.runner.current_nodes, self._line(run))
             return view.model_copy(update={"degraded": ["history"]})
 
     async def _with_history(self, run: WorkflowRun) -> RunStatus:
         row = await self._reads.run_row(run.metadata.namespace, run.metadata.name)
         if row is None or row["uid"] != run.metadata.uid:
-            return views.status_view(run, [], []).model_copy(update={"last_seq": 0})
+            return views.status_view(run, [], [], self._line(run)).model_copy(update={"last_seq": 0})
         visited = await self._reads.nodes(run.metadata.uid)
         revision = run.status.revision or row["revision"]
         graph = await self._graph(run.metadata.namespace, revision)
         states = node_states(graph, visited, status_of(run), run.attempt)
-        view = views.status_view(run, states, current_nodes(visited, run.attempt))
+        view = views.status_view(run, states, current_nodes(visited, run.attempt), self._line(run))
         progress = max(view.progress, row["progress"])
         completion = None
         if view.status not in standing.ENDED:
@@ -69,6 +70,18 @@ class LiveView:
             "estimated_completion": completion,
         }
         return view.model_copy(update=update)
+
+    def _line(self, run: WorkflowRun) -> list[WorkflowRun]:
+        """The runs of its workflow that wait for their turn, where it is one of them."""
+        if run.status.phase != phases.QUEUED:
+            return []
+        return [
+            each
+            for each in self._live.cache.all()
+            if each.status.phase == phases.QUEUED
+            and each.metadata.namespace == run.metadata.namespace
+            and each.spec.workflow_ref.name == run.spec.workflow_ref.name
+        ]
 
     async def _archived(self, access: Access, name: str) -> RunStatus:
         row = await self._reads.run_row(access.namespace, name)

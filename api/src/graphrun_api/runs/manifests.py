@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from graphrun_api.runs.schemas import CreateRun, ForkRun, Options, PauseOptions, ResumeRun
+from graphrun_api.runs.schemas import CreateRun, ForkRun, Options, PauseOptions, ResumeRun, StateUpdate
 from graphrun_core import names, phases
 from graphrun_core.protocol import INPUT_INLINE_BYTES
 from graphrun_core.resources import RunConfig, RunOptions, WorkflowRun
@@ -79,8 +79,7 @@ def fork_manifest(
     if request.checkpoint_id:
         start["checkpointID"] = request.checkpoint_id
     if request.update is not None:
-        as_node = {"asNode": request.update.as_node} if request.update.as_node else {}
-        start["update"] = {"values": request.update.values, **as_node}
+        start["update"] = update_fields(request.update)
     spec: Json = {
         **kept,
         **option_fields(options),
@@ -94,6 +93,11 @@ def fork_manifest(
         spec["input"] = request.input_data
     labels = source.metadata.labels if options.labels is None else options.labels
     return _manifest(name, labels, origin, spec)
+
+
+def update_fields(update: StateUpdate) -> Json:
+    """An edit of the state as a field of spec."""
+    return {"values": update.values, **({"asNode": update.as_node} if update.as_node else {})}
 
 
 def _manifest(name: str, labels: dict[str, str], origin: Origin, spec: Json) -> Json:
@@ -179,6 +183,8 @@ def set_resume(request: ResumeRun, resume_id: str) -> list[Json]:
         value["checkpointID"] = request.checkpoint_id
     if request.value is not None:
         value["value"] = request.value
+    if request.update is not None:
+        value["update"] = update_fields(request.update)
     if request.revision:
         value["revision"] = request.revision
     return [{"op": "add", "path": "/spec/resume", "value": value}]

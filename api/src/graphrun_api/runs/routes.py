@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from graphrun_api import standing
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.errors import BodyInvalid
-from graphrun_api.events.reads import RunQuery
+from graphrun_api.events.run_page import RunQuery
 from graphrun_api.finding import RunId
 from graphrun_api.runs.live_view import LiveView
 from graphrun_api.runs.schemas import (

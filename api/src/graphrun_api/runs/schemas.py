@@ -1,9 +1,9 @@
 """Bodies of requests and answers about runs."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Json = dict[str, Any]
 
@@ -97,6 +97,13 @@ class PauseRun(PauseOptions):
     """Pause a run; both fields override the run's options for good."""
 
 
+class StateUpdate(_Body):
+    """An edit of the state, as LangGraph's update_state does it."""
+
+    values: Json = Field(description="by channel; a channel's reducer is applied")
+    as_node: str = Field(default="", max_length=256, description="the node that it counts as")
+
+
 class ResumeRun(_Body):
     """Go on from a pause or an interrupt()."""
 
@@ -106,14 +113,17 @@ class ResumeRun(_Body):
         default="", max_length=64, description="an earlier checkpoint; default is the latest"
     )
     value: Any = Field(default=None, description="what interrupt() returns; any JSON but null")
+    update: StateUpdate | None = Field(
+        default=None, description="edit the state first; open questions are asked anew, so not with a value"
+    )
     revision: str = Field(default="", max_length=63, description="go on with another frozen revision")
 
-
-class StateUpdate(_Body):
-    """An edit of the state, as LangGraph's update_state does it."""
-
-    values: Json = Field(description="by channel; a channel's reducer is applied")
-    as_node: str = Field(default="", max_length=256, description="the node that it counts as")
+    @model_validator(mode="after")
+    def _value_or_update(self) -> Self:
+        if self.value is not None and self.update is not None:
+            message = "give value or update, not both: after an update open questions are asked anew"
+            raise ValueError(message)
+        return self
 
 
 class ForkRun(_Body):

@@ -21,7 +21,8 @@ from graphrun_api.errors import (
     VerbRefused,
 )
 from graphrun_api.events.project_reads import ProjectReads
-from graphrun_api.events.reads import HistoryReads, RunQuery
+from graphrun_api.events.reads import HistoryReads
+from graphrun_api.events.run_page import RunQuery
 from graphrun_api.events.store import EventStore
 from graphrun_api.finding import Finder
 from graphrun_api.kube.errors import AlreadyExists

@@ -1,6 +1,7 @@
 """Answers about runs, made of resources and of rows of the history. Pure."""
 
 import json
+from collections.abc import Collection
 from typing import Any, Final
 
 from graphrun_api import standing
@@ -72,8 +73,10 @@ def detail_of_row(row: Row, project: str, output: Any, output_url: str | None) -
     )
 
 
-def status_view(run: WorkflowRun, nodes: list[NodeState], current: list[str]) -> RunStatus:
-    """The live view, without what only the history knows."""
+def status_view(
+    run: WorkflowRun, nodes: list[NodeState], current: list[str], line: Collection[WorkflowRun] = ()
+) -> RunStatus:
+    """The live view, without what only the history knows. `line`: the runs of its workflow that wait for their turn."""
     status, checkpoint = run.status, run.status.runner.checkpoint
     shown = status_of(run)
     runs_now = shown in {standing.RUNNING, standing.PAUSING, standing.CANCELLING}
@@ -92,7 +95,7 @@ def status_view(run: WorkflowRun, nodes: list[NodeState], current: list[str]) ->
         estimated_completion=None,
         checkpoint_id=checkpoint.id if checkpoint else None,
         node_states=[node_view(node) for node in nodes],
-        waiting=waiting_for(run),
+        waiting=waiting_for(run, line),
         interrupts=interrupts_of(run),
         last_seq=None,
         degraded=[],
