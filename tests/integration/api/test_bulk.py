@@ -131,4 +131,6 @@ async def _may_patch(project: Project, account: str, run: str) -> None:
     await project.kube.call("POST", f"{rbac}/roles", {**meta, "rules": [rule]})
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": f"patch-{account}"}
     subject = {"kind": "ServiceAccount", "name": account, "namespace": project.namespace}
-    await project.kube.call("POST", f"{rbac}/rolebindings", {**meta, "roleRef": reference, "subjects": [subject]})
+    await project.kube.call(
+        "POST", f"{rbac}/rolebindings", {**meta, "roleRef": reference, "subjects": [subject]}
+    )

@@ -1,8 +1,6 @@
 """Stored states over REST, written by real graphs on the real saver."""
 
 import dataclasses
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, TypedDict
 
 import pytest
@@ -43,21 +41,15 @@ def counting_graph(**values: Any) -> StateGraph[Any]:
     return graph
 
 
-@asynccontextmanager
-async def stored(storage: StorageConfig, uid: str, graph: StateGraph[Any], given: Any) -> AsyncIterator[Any]:
-    """What the graph gave out, with its states stored under the run's UID, as a pod leaves them."""
+async def ran(rest: Rest, storage: StorageConfig, graph: StateGraph[Any], given: Any) -> str:
+    """A run whose graph has run and left its states under the run's UID, as a pod does; its id."""
+    run = await rest.create()
+    uid = (await rest.project.run(run))["metadata"]["uid"]
     config: RunnableConfig = {"configurable": {"thread_id": uid}}
     async with ObjectStoreSaver.from_config(storage) as saver:
         await saver.aopen(uid, fence=1, owner=uid)
-        yield await graph.compile(checkpointer=saver).ainvoke(given, config)
-
-
-async def ran(rest: Rest, storage: StorageConfig, graph: StateGraph[Any], given: Any) -> str:
-    """A run whose graph has run; its id."""
-    run = await rest.create()
-    uid = (await rest.project.run(run))["metadata"]["uid"]
-    async with stored(storage, uid, graph, given):
-        return run
+        await graph.compile(checkpointer=saver).ainvoke(given, config)
+    return run
 
 
 async def test_the_list_goes_page_by_page_through_every_checkpoint_newest_first(
@@ -67,7 +59,8 @@ async def test_the_list_goes_page_by_page_through_every_checkpoint_newest_first(
     path = f"/runs/{run}/checkpoints"
 
     whole = (await rest.ok("GET", path))["items"]
-    found, cursor, pages = [], "", 0
+    cursor: str | None = ""
+    found, pages = [], 0
     while cursor is not None:
         answer = await rest.send("GET", path, params={"limit": 3, "cursor": cursor})
         page = answer.json()
@@ -195,9 +188,7 @@ async def test_states_of_a_run_that_is_gone_are_shown_while_storage_has_them(
     run = await ran(rest, storage, counting_graph(small=1), {"small": 0})
     await eventually(lambda: rest.ok("GET", "/runs"), lambda page: page["items"], seconds=15)
     await rest.ok("DELETE", f"/runs/{run}", params={"cancel": "true"})
-    await eventually(
-        lambda: rest.ok("GET", f"/runs/{run}"), lambda detail: detail["archived"], seconds=15
-    )
+    await eventually(lambda: rest.ok("GET", f"/runs/{run}"), lambda detail: detail["archived"], seconds=15)
 
     assert len((await rest.ok("GET", f"/runs/{run}/checkpoints"))["items"]) == 4
     assert (await rest.ok("GET", f"/runs/{run}/checkpoints/latest"))["values"]["small"] == 2

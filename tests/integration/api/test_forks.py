@@ -20,7 +20,10 @@ async def workflow(project: Project) -> None:
 async def ended(rest: Rest, project: Project, **body: Any) -> str:
     """A failed run; its id."""
     made = await rest.ok(
-        "POST", "/runs", {"workflow": "flow", "input_data": {"text": "old"}, **body}, params={"execute": "true"}
+        "POST",
+        "/runs",
+        {"workflow": "flow", "input_data": {"text": "old"}, **body},
+        params={"execute": "true"},
     )
     run: str = made["run_id"]
     await project.status(run, phase="Failed", attempt=1, completionTime=now())
@@ -137,9 +140,7 @@ async def test_of_a_source_that_is_gone_nothing_can_begin(rest: Rest, project: P
     source = await ended(rest, project)
     await eventually(lambda: rest.ok("GET", "/runs"), lambda page: page["items"], seconds=20)
     await rest.ok("DELETE", f"/runs/{source}")
-    await eventually(
-        lambda: rest.ok("GET", f"/runs/{source}"), lambda seen: seen["archived"], seconds=20
-    )
+    await eventually(lambda: rest.ok("GET", f"/runs/{source}"), lambda seen: seen["archived"], seconds=20)
 
     for verb in ("fork", "retry"):
         problem = await rest.refused(409, "POST", f"/runs/{source}/{verb}")

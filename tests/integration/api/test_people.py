@@ -108,9 +108,7 @@ async def test_tokens_that_are_not_valid_are_401_and_with_the_issuer_away_503_fo
     assert problem["type"].endswith(":issuer-unavailable")
 
 
-async def test_clients_are_told_how_to_sign_in_without_a_token(
-    api: Api, issuer: Issuer
-) -> None:
+async def test_clients_are_told_how_to_sign_in_without_a_token(api: Api, issuer: Issuer) -> None:
     async with httpx.AsyncClient(base_url=api.url, trust_env=False) as http:
         config = await http.get("/api/config")
         for path in ("/api/me", "/api/projects"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -51,10 +52,10 @@ def left(
     *,
     usual: Usual = USUAL,
     active: float = 0.0,
-    **seconds: float,
+    times: dict[str, float],
 ) -> float | None:
-    """Seconds until the estimated end."""
-    timings = [NodeTiming(node, 3, 1.0, each) for node, each in seconds.items()]
+    """Seconds until the estimated end, by the seconds that nodes take."""
+    timings = [NodeTiming(node, 3, 1.0, each) for node, each in times.items()]
     found = completion(Course(graph, states, active, NOW), usual, timings)
     return (found - NOW).total_seconds() if found else None
 
@@ -74,15 +75,17 @@ def left(
 def test_on_a_line_what_is_left_is_the_time_of_the_nodes_to_come(
     states: list[NodeState], expected: float
 ) -> None:
-    assert left(LINE, states, a=10, b=20, c=30) == pytest.approx(expected)
+    assert left(LINE, states, times={"a": 10, "b": 20, "c": 30}) == pytest.approx(expected)
 
 
 def test_before_a_branch_the_longest_way_counts_and_behind_it_the_one_that_was_taken() -> None:
     times = {"a": 10.0, "short": 1.0, "long": 100.0, "z": 5.0}
 
-    before = left(BRANCH, [running("a", 0), *map(pending, ("short", "long", "z"))], **times)
-    behind = left(BRANCH, [done("a", 1), running("short", 0), pending("long"), pending("z")], **times)
-    at_the_join = left(BRANCH, [done("a", 3), done("short", 1), pending("long"), running("z", 0)], **times)
+    before = left(BRANCH, [running("a", 0), *map(pending, ("short", "long", "z"))], times=times)
+    behind = left(BRANCH, [done("a", 1), running("short", 0), pending("long"), pending("z")], times=times)
+    at_the_join = left(
+        BRANCH, [done("a", 3), done("short", 1), pending("long"), running("z", 0)], times=times
+    )
 
     assert (before, behind, at_the_join) == (115, 6, 5)
 
@@ -90,7 +93,7 @@ def test_before_a_branch_the_longest_way_counts_and_behind_it_the_one_that_was_t
 def test_of_branches_side_by_side_the_longest_counts() -> None:
     states = [done("a", 9), running("short", 0), running("long", 40), pending("z")]
 
-    assert left(BRANCH, states, a=10, short=1, long=100, z=5) == 65
+    assert left(BRANCH, states, times={"a": 10, "short": 1, "long": 100, "z": 5}) == 65
 
 
 def test_a_fan_out_lasts_as_long_as_all_of_it_together() -> None:
@@ -101,45 +104,48 @@ def test_a_fan_out_lasts_as_long_as_all_of_it_together() -> None:
 
     states = node_states(LINE, rows, "RUNNING", 1)
 
-    assert left(LINE, states, a=10, b=40, c=30) == pytest.approx(36 + 30)
+    assert left(LINE, states, times={"a": 10, "b": 40, "c": 30}) == pytest.approx(36 + 30)
     assert progress_of(LINE, states, 2, None) == pytest.approx(1.25 / 3)
 
 
 def test_with_a_loop_what_is_left_of_the_usual_time_counts() -> None:
     states = [running("a", 3), pending("b")]
 
-    assert left(LOOP, states, active=30, a=1, b=1) == 70
-    assert left(LOOP, states, active=100, a=1, b=1) is None  # longer than usual: nothing is known
+    assert left(LOOP, states, active=30, times={"a": 1, "b": 1}) == 70
+    assert (
+        left(LOOP, states, active=100, times={"a": 1, "b": 1}) is None
+    )  # longer than usual: nothing is known
 
 
 @pytest.mark.parametrize("graph", [None, {}, {"nodes": ["a"], "edges": []}, {"edges": [["b", "c"]]}])
 def test_where_the_way_on_is_not_known_the_usual_time_counts(graph: dict[str, Any] | None) -> None:
-    assert left(graph, [running("a", 3)], active=30, a=10, b=5) == 70
+    assert left(graph, [running("a", 3)], active=30, times={"a": 10, "b": 5}) == 70
 
 
 def test_a_node_that_decides_itself_where_to_go_leaves_the_usual_time() -> None:
     jumps = {"nodes": ["a", "b"], "edges": [["__start__", "a"], ["b", "__end__"]]}
 
-    assert left(jumps, [done("a"), pending("b")], active=40, a=10, b=5) == 60
+    assert left(jumps, [done("a"), pending("b")], active=40, times={"a": 10, "b": 5}) == 60
 
 
 @pytest.mark.parametrize("runs", [0, 1, 2])
 def test_nothing_is_said_before_three_runs_are_known(runs: int) -> None:
     usual = Usual(runs, 3.0, 10.0)
 
-    assert left(LINE, [running("a", 1)], usual=usual, a=10, b=20, c=30) is None
-    assert left(LOOP, [running("a", 1)], usual=usual, a=10) is None
+    assert left(LINE, [running("a", 1)], usual=usual, times={"a": 10, "b": 20, "c": 30}) is None
+    assert left(LOOP, [running("a", 1)], usual=usual, times={"a": 10}) is None
 
 
 @st.composite
 def layered(draw: st.DrawFn) -> tuple[dict[str, Any], list[list[str]], dict[str, float]]:
     """A graph without loops in layers, and what its nodes take."""
     layers = [
-        [f"n{depth}.{at}" for at in range(draw(st.integers(1, 3)))] for depth in range(draw(st.integers(1, 4)))
+        [f"n{depth}.{at}" for at in range(draw(st.integers(1, 3)))]
+        for depth in range(draw(st.integers(1, 4)))
     ]
     nodes = [node for layer in layers for node in layer]
     edges = [["__start__", node] for node in layers[0]] + [[node, "__end__"] for node in layers[-1]]
-    for upper, lower in zip(layers, layers[1:], strict=False):
+    for upper, lower in pairwise(layers):
         edges += [[source, target] for source in upper for target in lower]
     times = {node: draw(st.floats(0, 100)) for node in nodes}
     return {"nodes": nodes, "edges": edges, "cyclic": False}, layers, times
@@ -154,7 +160,7 @@ def test_the_estimate_from_the_start_is_the_sum_of_the_longest_of_each_layer(
 
     expected = sum(max(times[node] for node in layer) for layer in layers)
 
-    assert left(graph, states, **times) == pytest.approx(expected, abs=1e-4)
+    assert left(graph, states, times=times) == pytest.approx(expected, abs=1e-4)
 
 
 @given(layered(), st.data())
@@ -174,7 +180,9 @@ def test_progress_never_falls_while_nodes_run_and_end_and_never_passes_one(
             rows[node] = NodeRow(node, "RUNNING", 1, step, None, NOW, None, 1, any_running=True, share=0.0)
         for share in sorted(data.draw(st.lists(st.floats(0, 1), max_size=3))):
             for node in taken:
-                rows[node] = NodeRow(node, "RUNNING", 1, step, None, NOW, None, 1, any_running=True, share=share)
+                rows[node] = NodeRow(
+                    node, "RUNNING", 1, step, None, NOW, None, 1, any_running=True, share=share
+                )
             look(step)
         for node in taken:
             rows[node] = NodeRow(node, "COMPLETED", 1, step, None, NOW, NOW, 1, any_running=False, share=1.0)

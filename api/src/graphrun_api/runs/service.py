@@ -9,8 +9,6 @@ from typing import Any, Final
 from graphrun_api.auth.guard import Access
 from graphrun_api.errors import (
     AlreadyThere,
-    BodyInvalid,
-    FieldError,
     HistoryUnavailable,
     InputInvalid,
     KeyReused,
@@ -89,9 +87,7 @@ class Runs:
             SourceGone: the source has no resource any more.
             RunNotFound, WorkflowNotFound, InputInvalid, Invalid, KeyReused, StorageUnavailable: and nothing was made.
         """
-        if request.update is not None and not manifests.is_inline(request.update.values):
-            message = "over 64 KiB; give the graph a reference to the large value instead"
-            raise BodyInvalid(f"update.values: {message}", fields=[FieldError("update.values", message)])
+        manifests.refuse_large("update.values", request.update.values if request.update else None)
         run = await self._source(access.namespace, source)
         workflow = run.spec.workflow_ref.name
         if request.input_data is not None:
