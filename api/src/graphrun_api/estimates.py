@@ -36,28 +36,30 @@ def completion(course: Course, usual: Usual, timings: Sequence[NodeTiming]) -> d
     """When the run is likely to end; None while nothing is known to go by.
 
     Without loops: the longest way through what is still to come, by the mean time of each node. With loops, or where
-    nodes are not known yet: what is left of the median time of whole runs; None once it has taken longer than that.
+    the way on is not known: what is left of the median time of whole runs; None once it has taken longer than that.
     """
     if usual.runs < LEAST_RUNS:
         return None
     known = {timing.node_id: timing.seconds for timing in timings}
     graph = course.graph or {}
-    if not graph or graph.get("cyclic") or not known:
+    left = None if graph.get("cyclic") or not known else _longest_way(course, graph.get("edges") or (), known)
+    if left is None:
         left = (usual.active_seconds or 0.0) - course.active_seconds
         return course.now + timedelta(seconds=left) if left > 0 else None
-    return course.now + timedelta(seconds=_longest_way(course, graph, known))
+    return course.now + timedelta(seconds=left)
 
 
-def _longest_way(course: Course, graph: Mapping[str, Any], known: Mapping[str, float]) -> float:
+def _longest_way(course: Course, edges: Sequence[Sequence[str]], known: Mapping[str, float]) -> float | None:
+    """Seconds of the longest way on; None where the edges do not tell it (a node that says itself where to go)."""
     following: dict[str, list[str]] = {}
-    for source, target in graph["edges"]:
+    for source, target in edges:
         following.setdefault(source, []).append(target)
     states = {state.node_id: state for state in course.states}
     lengths: dict[str, float] = {}
     for node in TopologicalSorter(following).static_order():  # those that follow come first
         rest = max((lengths[each] for each in following.get(node, ())), default=0.0)
         lengths[node] = _left(states.get(node), known.get(node, 0.0), course.now) + rest
-    return max((lengths.get(node, 0.0) for node in _front(states, following)), default=0.0)
+    return max((lengths[node] for node in _front(states, following) if node in lengths), default=None)
 
 
 def _front(states: Mapping[str, NodeState], following: Mapping[str, Sequence[str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.requests import HTTPConnection
 
@@ -9,6 +10,10 @@ from graphrun_api.auth.projects import Projects
 from graphrun_api.auth.rights import Right, Rights
 from graphrun_api.auth.tokens import Identity, Tokens, bearer_of
 from graphrun_api.errors import ProjectNotFound, RightMissing
+from graphrun_core import names
+
+# Where a path names one object of a resource; what a call creates has no name yet, whatever object it begins from.
+_NAMES: Final = {names.WORKFLOW_RUNS: "run_id", names.WORKFLOWS: "workflow_name"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Guard:
             ProjectNotFound: no such project, or one in which they may not even look.
             RightMissing: they may look, but not do this.
         """
-        name = connection.path_params.get("run_id") or connection.path_params.get("workflow_name") or ""
+        name = "" if verb == "create" else connection.path_params.get(_NAMES[resource], "")
         who = await self.identify(connection)
         return await self.admit_as(who, connection.path_params["project_id"], verb, resource, name)
 

@@ -1,7 +1,8 @@
 """Who a token of an OpenID Connect issuer stands for: as kube-apiserver would say, with the same prefixes.
 
 The issuer's keys are read from where its discovery document says, kept, and read again when a token names one that is
-not known, at most once in ten seconds: keys are changed without a word.
+not known, at most once in ten seconds: keys are changed without a word. While they cannot be read, a token whose key is
+not known can be neither believed nor refused.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5.0)
 _KEEP_SECONDS: Final = 3600.0
 _AGAIN_SECONDS: Final = 10.0
+# An issuer that is away is not asked by every request anew: each would wait for it.
+_AWAY_SECONDS: Final = 2.0
 # Asymmetric ones alone: with a shared secret, whoever checks tokens could make them.
 _ALGORITHMS: Final = (
     "RS256",
@@ -36,6 +39,7 @@ _ALGORITHMS: Final = (
     "EdDSA",
 )
 _LEEWAY_SECONDS: Final = 10
+_KEY_TYPES: Final = frozenset({"RSA", "EC", "OKP"})
 _RESERVED: Final = "system:"
 Json = dict[str, Any]
 
@@ -59,13 +63,14 @@ class Oidc:
         self._settings, self._clock = settings, clock
         self._keys: dict[str, jwt.PyJWK] = {}
         self._read_at = float("-inf")
+        self._is_away = False
         self._reading = asyncio.Lock()
 
     def is_of(self, token: str) -> bool:
         """Whether a token claims to be of this issuer; nothing is checked yet."""
         try:
             claims = jwt.decode(token, options={"verify_signature": False})
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, RecursionError):
             return False
         return bool(claims.get("iss") == self._settings.issuer)
 
@@ -98,8 +103,15 @@ class Oidc:
     async def _key(self, name: str) -> jwt.PyJWK | None:
         async with self._reading:
             age = self._clock() - self._read_at
-            if age > _KEEP_SECONDS or (name not in self._keys and age > _AGAIN_SECONDS):
+            patience = _AWAY_SECONDS if self._is_away else _AGAIN_SECONDS
+            if age > _KEEP_SECONDS or (self._named(name) is None and age > patience):
                 await self._read_keys()
+        key = self._named(name)
+        if key is None and self._is_away:
+            raise IssuerUnavailable
+        return key
+
+    def _named(self, name: str) -> jwt.PyJWK | None:
         if not name and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(name)
@@ -108,20 +120,18 @@ class Oidc:
         self._read_at = self._clock()
         try:
             async with aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True) as http:
-                found = await _get(
-                    http, f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration"
-                )
+                base = self._settings.issuer.rstrip("/")
+                found = await _get(http, f"{base}/.well-known/openid-configuration")
                 if found.get("issuer") != self._settings.issuer:
-                    log.error("the issuer calls itself otherwise", extra={"issuer": found.get("issuer")})
-                    raise IssuerUnavailable
-                keys = (await _get(http, str(found["jwks_uri"]))).get("keys") or []
-        except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
+                    message = f"the issuer calls itself {found.get('issuer')!r}"
+                    raise ValueError(message)  # noqa: TRY301 - as wrong as a document that cannot be read
+                keys = await _get(http, str(found["jwks_uri"]))
+                self._keys = _usable_keys(keys["keys"])
+        except (aiohttp.ClientError, TimeoutError, KeyError, TypeError, ValueError) as error:
             log.warning("the issuer's keys cannot be read", extra={"error": repr(error)})
-            if not self._keys:
-                self._read_at = float("-inf")
-                raise IssuerUnavailable from error
-            return
-        self._keys = {str(each.get("kid") or ""): key for each in keys if (key := _usable(each)) is not None}
+            self._is_away = True
+        else:
+            self._is_away = False
 
 
 def identity_of(claims: Mapping[str, Any], settings: OidcSettings) -> Identity | None:
@@ -129,11 +139,11 @@ def identity_of(claims: Mapping[str, Any], settings: OidcSettings) -> Identity |
     name = claims.get(settings.username_claim)
     if not isinstance(name, str) or not name:
         return None
-    if settings.username_claim == "email" and claims.get("email_verified") is False:
+    if settings.username_claim == "email" and claims.get("email_verified", True) is not True:
         return None
-    told = claims.get(settings.groups_claim) or []
-    groups = [told] if isinstance(told, str) else [each for each in told if isinstance(each, str)]
-    named = [f"{settings.groups_prefix}{each}" for each in groups]
+    told = claims.get(settings.groups_claim)
+    listed = told if isinstance(told, list) else [told]
+    named = [f"{settings.groups_prefix}{each}" for each in listed if isinstance(each, str)]
     username = f"{settings.username_prefix}{name}"
     # Kubernetes' own names are not an issuer's to give.
     if username.startswith(_RESERVED):
@@ -143,7 +153,15 @@ def identity_of(claims: Mapping[str, Any], settings: OidcSettings) -> Identity |
     return Identity(username, "", (*kept, "system:authenticated"))
 
 
+def _usable_keys(told: list[Json]) -> dict[str, jwt.PyJWK]:
+    found = ((str(each.get("kid") or ""), _usable(each)) for each in told if isinstance(each, dict))
+    return {name: key for name, key in found if key is not None}
+
+
 def _usable(told: Json) -> jwt.PyJWK | None:
+    # A shared secret that everybody can read would let everybody make tokens, by whatever algorithm they name.
+    if told.get("kty") not in _KEY_TYPES or told.get("use", "sig") != "sig":
+        return None
     try:
         return jwt.PyJWK(told)
     except jwt.PyJWTError:
@@ -153,5 +171,8 @@ def _usable(told: Json) -> jwt.PyJWK | None:
 async def _get(http: aiohttp.ClientSession, url: str) -> Json:
     async with http.get(url) as answer:
         answer.raise_for_status()
-        found: Json = await answer.json(content_type=None)
+        found = await answer.json(content_type=None)
+        if not isinstance(found, dict):
+            message = f"{url} is no JSON object"
+            raise TypeError(message)
         return found

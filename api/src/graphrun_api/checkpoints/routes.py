@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.checkpoints.schemas import CheckpointDetail, CheckpointDiff, CheckpointList, CheckpointValue
 from graphrun_api.checkpoints.service import Checkpoints
 from graphrun_api.finding import Finder, RunId, finder_of
+from graphrun_api.web.preconditions import link_next
 from graphrun_core import names
 
 router = APIRouter(
@@ -30,6 +31,8 @@ Ns = Annotated[str, Query(max_length=1024, description="path of a subgraph; defa
 
 @router.get("", summary="List checkpoints of a run")
 async def list_checkpoints(
+    request: Request,
+    response: Response,
     run_id: RunId,
     access: Reader,
     service: Service,
@@ -40,7 +43,9 @@ async def list_checkpoints(
     cursor: Annotated[str, Query(max_length=64, pattern="^[0-9A-Za-z-]*$")] = "",
 ) -> CheckpointList:
     """Newest first, read from their keys alone."""
-    return await service.page(await finder.uid_of(access.namespace, run_id), ns, limit, cursor)
+    found = await service.page(await finder.uid_of(access.namespace, run_id), ns, limit, cursor)
+    link_next(request, response, found.next_cursor)
+    return found
 
 
 @router.get("/{checkpoint_id}", summary="Read a state")

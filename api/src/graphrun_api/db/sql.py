@@ -154,9 +154,15 @@ NODE_STATES: Final = """
     FROM node_visit WHERE run_uid = $1 AND ns = ''
     ORDER BY node_id, attempt DESC, step DESC, started_at DESC"""
 
-# Visits of nodes, those of subgraphs too, in the order in which they began.
+# Visits of nodes, those of subgraphs too, in the order in which they began. What an attempt left under way that has
+# stopped, or was followed by another, does not run any more.
 TIMELINE: Final = """
-    SELECT task_id, node_id, ns, step, visit, attempt, status, progress, error, started_at, completed_at
+    SELECT task_id, node_id, ns, step, visit, attempt, progress, error, started_at, completed_at,
+           CASE WHEN status = 'RUNNING' AND EXISTS (
+               SELECT FROM run_attempt AS known WHERE known.run_uid = $1
+                 AND (known.attempt > node_visit.attempt
+                      OR known.attempt = node_visit.attempt AND known.stopped_at IS NOT NULL)
+           ) THEN 'CANCELLED' ELSE status END AS status
     FROM node_visit
     WHERE run_uid = $1
       AND ($2::timestamptz IS NULL OR (started_at, task_id, ns) > ($2, $3::text, $4::text))
@@ -164,7 +170,8 @@ TIMELINE: Final = """
 
 # The checkpoints of some supersteps, in the order in which they were saved.
 CHECKPOINTS_OF_STEPS: Final = f"""
-    SELECT data->>'id' AS id, coalesce(data->>'ns', '') AS ns, (data->>'step')::int AS step, at FROM run_event
+    SELECT data->>'id' AS id, coalesce(data->>'ns', '') AS ns, (data->>'step')::int AS step, attempt, at
+    FROM run_event
     WHERE run_uid = $1 {_OF_DAY} AND type = 'checkpoint_saved' AND (data->>'step')::int = ANY($2::int[])
     ORDER BY seq"""
 

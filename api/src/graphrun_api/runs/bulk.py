@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,7 +35,9 @@ class BulkRequest(BaseModel):
 
     action: Literal["pause", "resume", "cancel", "delete"]
     run_ids: list[RunName] = Field(min_length=1, max_length=200)
-    wait: float = Field(default=10.0, ge=0, le=60, description="seconds that a pause is waited for")
+    wait: float = Field(
+        default=10.0, ge=0, le=60, description="seconds that pauses are waited for, all of them together"
+    )
 
 
 class BulkItem(BaseModel):
@@ -66,10 +69,12 @@ class Bulk:
     async def carry_out(self, access: Access, request: BulkRequest, key: str) -> BulkResult:
         """One result for each run that is named, in that order; a name that comes twice is done once."""
         turns = asyncio.Semaphore(_AT_ONCE)
+        patience = monotonic() + request.wait
 
         async def one(name: str) -> BulkItem:
             async with turns:
-                return await self._one(access, request, name, key)
+                left = request.model_copy(update={"wait": max(patience - monotonic(), 0.0)})
+                return await self._one(access, left, name, key)
 
         named = list(dict.fromkeys(request.run_ids))
         found = dict(zip(named, await asyncio.gather(*(one(name) for name in named)), strict=True))
@@ -79,14 +84,14 @@ class Bulk:
         try:
             verb = _RIGHTS[request.action]
             own = await self._guard.admit_as(access.who, access.project, verb, names.WORKFLOW_RUNS, name)
-            status, body = await self._actions[request.action](Target(own, name, key), request)
+            status, done = await self._actions[request.action](Target(own, name, key), request)
         except ApiError as error:
             kind = kind_of(error)
             instance = f"/api/projects/{access.project}/workflows/runs/{name}"
-            return BulkItem(run_id=name, status_code=kind.status, body=document(kind, str(error), instance))
-        return BulkItem(
-            run_id=name, status_code=status, body=body.model_dump(mode="json") if body is not None else None
-        )
+            body = document(kind, str(error), instance, error.fields)
+            return BulkItem(run_id=name, status_code=kind.status, body=body)
+        shown = done.model_dump(mode="json") if done is not None else None
+        return BulkItem(run_id=name, status_code=status, body=shown)
 
     async def _pause(self, target: Target, request: BulkRequest) -> tuple[int, BaseModel]:
         done = await self._verbs.pause(target, PauseRun(), request.wait)

@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from graphrun_api.auth.guard import Access, needs
@@ -16,6 +16,7 @@ from graphrun_api.events.run_page import RunQuery
 from graphrun_api.finding import Finder, RunId, finder_of
 from graphrun_api.runs import cursors, timeline
 from graphrun_api.runs.timeline import AttemptList, Timeline
+from graphrun_api.web.preconditions import link_next
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}", tags=["runs"])
@@ -54,6 +55,8 @@ Found = Annotated[Finder, Depends(finder_of)]
 
 @router.get("/workflows/runs/{run_id}/timeline", summary="Timeline of a run")
 async def read_timeline(
+    request: Request,
+    response: Response,
     run_id: RunId,
     access: Reader,
     reads: Reads,
@@ -68,6 +71,7 @@ async def read_timeline(
     shown = rows[:limit]
     checkpoints = await reads.checkpoints_of_steps(uid, timeline.steps_of(shown))
     following = _cursor(uid, shown[-1]) if len(rows) > limit else None
+    link_next(request, response, following)
     return Timeline(items=timeline.visits(shown, checkpoints), next_cursor=following)
 
 
@@ -80,6 +84,8 @@ async def read_attempts(run_id: RunId, access: Reader, reads: Reads, finder: Fou
 
 @router.get("/interrupts", summary="Questions of a project")
 async def read_interrupts(
+    request: Request,
+    response: Response,
     access: Lister,
     reads: Reads,
     *,
@@ -97,6 +103,7 @@ async def read_interrupts(
         if len(rows) > limit
         else None
     )
+    link_next(request, response, following)
     return QuestionList(items=[_question(row) for row in shown], next_cursor=following)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from graphrun_api.errors import BodyInvalid, FieldError
 from graphrun_api.runs.schemas import CreateRun, ForkRun, Options, PauseOptions, ResumeRun, StateUpdate
 from graphrun_core import names, phases
 from graphrun_core.protocol import INPUT_INLINE_BYTES
@@ -54,6 +55,13 @@ def is_inline(input_data: Json) -> bool:
     """Whether an input is small enough to stand in the resource."""
     # Escaped to ASCII it is never shorter than what the API server counts.
     return len(json.dumps(input_data, separators=(",", ":"))) <= INPUT_INLINE_BYTES
+
+
+def refuse_large(field: str, value: Any) -> None:  # noqa: ANN401 - any JSON
+    """Raise BodyInvalid for a value that cannot stand in the resource."""
+    if not is_inline({"value": value}):
+        message = "over 64 KiB; give the graph a reference to the large value instead"
+        raise BodyInvalid(f"{field}: {message}", fields=[FieldError(field, message)])
 
 
 def run_manifest(request: CreateRun, name: str, origin: Origin, beginning: Beginning) -> Json:
@@ -142,12 +150,17 @@ def _joined(workflow: str, suffix: str) -> str:
 # --- patches: JSON Patch operations on a view of a run
 def set_state(run: WorkflowRun, state: str, username: str) -> list[Json]:
     """Want another state, on behalf of someone."""
-    operations: list[Json] = [{"op": "add", "path": "/spec/state", "value": state}]
-    if not run.metadata.annotations:
-        operations.append({"op": "add", "path": "/metadata/annotations", "value": {}})
     key = names.ANNOTATION_REQUESTED_BY.replace("/", "~1")
-    operations.append({"op": "add", "path": f"/metadata/annotations/{key}", "value": username})
-    return operations
+    return [
+        {"op": "add", "path": "/spec/state", "value": state},
+        *with_annotations(run),
+        {"op": "add", "path": f"/metadata/annotations/{key}", "value": username},
+    ]
+
+
+def with_annotations(run: WorkflowRun) -> list[Json]:
+    """So that the run has annotations, be it none."""
+    return [] if run.metadata.annotations else [{"op": "add", "path": "/metadata/annotations", "value": {}}]
 
 
 def set_input(run: WorkflowRun, input_data: Json, input_ref: str) -> list[Json]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from graphrun_api import standing
-from graphrun_api.errors import NotFinished, OutputNotFound
+from graphrun_api.errors import NotFinished, OutputNotFound, StorageUnavailable
 from graphrun_api.standing import status_of
 from graphrun_api.storage.objects import Objects
 from graphrun_core.resources import WorkflowRun
@@ -55,8 +55,30 @@ async def read_output(output: Output | None, objects: Objects) -> bytes:
         raise NotFinished("the run has not completed; its output is there once its status is COMPLETED")
     if output.text:
         return output.text.encode()
-    # The key comes from the runner: it must not make us read what belongs to another run.
-    found = await objects.read(output.key) if objects.is_output_of(output.key, output.uid) else None
+    found = await objects.read(output.key) if _is_own(output, objects) else None
     if found is None:
         raise OutputNotFound("the run left no output, or it is no longer in object storage")
     return found
+
+
+async def shown_output(output: Output | None, objects: Objects) -> bytes | None:
+    """The output as JSON where it stands within the run itself: b"" where there is none, None for one too large for that.
+
+    An output that storage cannot tell of at present counts as too large: whoever asks for it is told to try again.
+    """
+    if output is None:
+        return b""
+    if output.text:
+        return output.text.encode() if len(output.text) <= SHOWN_BYTES else None
+    if not _is_own(output, objects):
+        return b""
+    try:
+        size = await objects.size(output.key) or 0
+        return await objects.read(output.key) or b"" if size <= SHOWN_BYTES else None
+    except StorageUnavailable:
+        return None
+
+
+def _is_own(output: Output, objects: Objects) -> bool:
+    """The key comes from the runner: it must not make us read what belongs to another run."""
+    return objects.is_output_of(output.key, output.uid)

@@ -50,7 +50,7 @@ def is_repeated(run: WorkflowRun, asked: Asked | None) -> bool:
 
 
 def note(run: WorkflowRun, asked: Asked | None) -> list[Json]:
-    """JSON Patch operations that write the request down; the run's annotations are there."""
+    """JSON Patch operations that write the request down, once the run's annotations are there."""
     if asked is None:
         return []
     kept = [*_known(run), {"key": asked.key, "content": asked.content}][-_KEPT:]

@@ -22,7 +22,7 @@ from graphrun_api.runs.schemas import (
 from graphrun_api.runs.service import Runs
 from graphrun_api.web.answers import answer
 from graphrun_api.web.parameters import with_zone
-from graphrun_api.web.preconditions import IdempotencyKey, etag_of, is_known, link_next
+from graphrun_api.web.preconditions import IdempotencyKey, link_next, unless_known
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["runs"])
@@ -112,10 +112,7 @@ async def list_runs(
 async def read(request: Request, run_id: RunId, access: Reader, service: RunsService) -> Response:
     """Everything known. The ETag is what If-Match of the verbs compares."""
     found = await service.detail(access, run_id)
-    tag = etag_of(found.version)
-    if is_known(request, tag):
-        return Response(status_code=304, headers={"ETag": tag})
-    return answer(found, headers={"ETag": tag})
+    return unless_known(request, found, found.version)
 
 
 @router.get("/{run_id}/status", summary="Status of a run", response_model=RunStatus)

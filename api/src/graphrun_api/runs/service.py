@@ -13,11 +13,9 @@ from graphrun_api.errors import (
     InputInvalid,
     KeyReused,
     NotFinished,
-    OutputNotFound,
     PreconditionFailed,
     RunNotFound,
     SourceGone,
-    StorageUnavailable,
     VerbRefused,
 )
 from graphrun_api.events.places import Place
@@ -90,6 +88,7 @@ class Runs:
             SourceGone: the source has no resource any more.
             RunNotFound, WorkflowNotFound, InputInvalid, Invalid, KeyReused, StorageUnavailable: and nothing was made.
         """
+        manifests.refuse_large("update.values", request.update.values if request.update else None)
         run = await self._source(access.namespace, source)
         workflow = run.spec.workflow_ref.name
         if request.input_data is not None:
@@ -184,14 +183,9 @@ class Runs:
         self, access: Access, name: str, output: outputs.Output | None
     ) -> tuple[Any, str | None]:
         """The output as it stands within the run, and where the whole of it is if it is too large for that."""
-        try:
-            text = await outputs.read_output(output, self._rooms.objects)
-        except (NotFinished, OutputNotFound):
-            return None, None
-        except StorageUnavailable:
-            text = b""
-        if text and len(text) <= outputs.SHOWN_BYTES:
-            return json.loads(text), None
+        text = await outputs.shown_output(output, self._rooms.objects)
+        if text is not None:
+            return json.loads(text) if text else None, None
         return None, f"/api/projects/{access.project}/workflows/runs/{name}/output"
 
     # --- list and delete

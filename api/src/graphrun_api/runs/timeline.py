@@ -21,7 +21,7 @@ class NodeVisit(BaseModel):
     step: int
     visit: int = Field(description="the how-many-eth of this node in its attempt, from 1")
     attempt: int
-    status: str
+    status: str = Field(description="PENDING: it asked for input, and is made again with the answer")
     progress: float
     started_at: datetime
     completed_at: datetime | None
@@ -88,11 +88,14 @@ def attempt_of(row: Row) -> Attempt:
 
 
 def _visit(row: Row, saved: dict[tuple[str, int], list[Row]]) -> NodeVisit:
-    # A superstep that is done again, after a resume from an earlier checkpoint, has several checkpoints.
-    earlier = [
-        each for each in saved.get((row["ns"], row["step"] - 1), ()) if each["at"] <= row["started_at"]
+    before = saved.get((row["ns"], row["step"] - 1), [])
+    # Stored while the next superstep runs already, one of the same attempt may be younger than the visit. A superstep
+    # that another attempt did again has a checkpoint of each: then the newest that there was counts.
+    own = [each for each in before if each["attempt"] == row["attempt"]]
+    earlier = own or [
+        each for each in before if each["attempt"] < row["attempt"] and each["at"] <= row["started_at"]
     ]
-    later = [each for each in saved.get((row["ns"], row["step"]), ()) if each["at"] >= row["started_at"]]
+    after = [each for each in saved.get((row["ns"], row["step"]), []) if each["attempt"] == row["attempt"]]
     return NodeVisit(
         task_id=row["task_id"],
         node_id=row["node_id"],
@@ -106,5 +109,5 @@ def _visit(row: Row, saved: dict[tuple[str, int], list[Row]]) -> NodeVisit:
         completed_at=row["completed_at"],
         error=row["error"],
         checkpoint_before=earlier[-1]["id"] if earlier else None,
-        checkpoint_after=later[0]["id"] if later else None,
+        checkpoint_after=after[-1]["id"] if after else None,
     )

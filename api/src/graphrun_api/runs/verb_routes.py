@@ -77,6 +77,7 @@ def _accepted(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     responses={200: {"model": RunDetail, "description": "with `Prefer: wait`: the run, which has ended"}},
 )
 async def execute(
+    request: Request,
     target: Changed,
     verbs: VerbsService,
     service: RunsService,
@@ -86,10 +87,12 @@ async def execute(
     """Start a PENDING run; 400 where it is executing or cannot be, 409 where it has completed.
 
     With `Prefer: wait=N` the answer waits up to N seconds (300 at most) for the run to end or to ask for input, and is
-    then 200 with all that is known of it.
+    then 200 with all that is known of it, which takes the right to read it.
     """
-    done = await verbs.execute(target, body or ExecuteRun())
     seconds = seconds_to_wait(prefer)
+    if seconds:
+        await _may_read(request)
+    done = await verbs.execute(target, body or ExecuteRun())
     if not seconds:
         return answer(done, 202)
     stands = await verbs.until_it_stands(target, seconds)
@@ -195,7 +198,7 @@ async def bulk(
 
 
 async def _may_read(request: Request) -> None:
-    """A fork shows what its source has stored."""
+    """Refuse who may not read the run: a fork shows what its source has stored, and an answer at its end all of it."""
     await _guard(request).admit(request, "get", names.WORKFLOW_RUNS)
 
 

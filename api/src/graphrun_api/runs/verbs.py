@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from graphrun_api import standing
 from graphrun_api.auth.guard import Access
-from graphrun_api.errors import BodyInvalid, FieldError, PreconditionFailed, VerbRefused
+from graphrun_api.errors import PreconditionFailed, VerbRefused
 from graphrun_api.kube.live_runs import LiveRuns
 from graphrun_api.runs import manifests, rules
 from graphrun_api.runs.repeats import Asked, is_repeated, note
@@ -102,9 +102,8 @@ class Verbs:
 
     async def resume(self, target: Target, request: ResumeRun) -> Resumed:
         """Let a paused or awaiting run go on."""
-        if not manifests.is_inline({"value": request.value}):
-            message = "over 64 KiB; give the graph a reference to the large value instead"
-            raise BodyInvalid(f"value: {message}", fields=[FieldError("value", message)])
+        manifests.refuse_large("value", request.value)
+        manifests.refuse_large("update.values", request.update.values if request.update else None)
         resume_id = str(uuid.uuid4())
 
         def operations(run: WorkflowRun) -> list[Json]:
@@ -163,7 +162,11 @@ class Verbs:
             if target.version and target.version != run.metadata.resource_version:
                 raise PreconditionFailed
             verdict = rules.judge(verb, rules.effective_status(run))
-            return [*operations(run), *note(run, asked)] if verdict is Verdict.APPLY else []
+            if verdict is Verdict.APPLY:
+                return [*operations(run), *note(run, asked)]
+            # Joined, it is remembered too: sent again after the run went on, it must not ask for the same anew.
+            joins = asked is not None and verdict is Verdict.JOIN
+            return [*manifests.with_annotations(run), *note(run, asked)] if joins else []
 
         return await self._live.change(target.access.namespace, target.name, decide)
 

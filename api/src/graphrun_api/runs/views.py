@@ -58,7 +58,8 @@ def detail_of_row(row: Row, project: str, output: Any, output_url: str | None) -
     """What the history keeps of a run whose resource is gone."""
     return RunDetail(
         **_shared_fields(row),
-        version=str(row["resource_version"]),
+        # another view than the last one of the resource: what a client keeps of that is not what this says
+        version=f"{row['resource_version']}-archived",
         project=project,
         paused_at=row["paused_at"],
         checkpoint=_parsed(row["checkpoint"]),

@@ -2,11 +2,12 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from graphrun_api.errors import StorageUnavailable
-from graphrun_checkpoints import CheckpointError
+from graphrun_checkpoints import CheckpointError, Entry
 from graphrun_core import storage_keys
 from graphrun_core.protocol import StorageAccess
 
@@ -19,6 +20,9 @@ class ObjectStore(Protocol):
 
     async def get(self, key: str) -> bytes | None:
         """Read an object, None where there is none."""
+
+    async def list(self, prefix: str, *, max_keys: int = 1000) -> Sequence[Entry]:
+        """Keys with this prefix and the sizes of their objects, in the order of the keys."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,14 @@ class Objects:
             return await self.store.get(key)
         except CheckpointError as error:
             raise StorageUnavailable from error
+
+    async def size(self, key: str) -> int | None:
+        """The object's bytes, without reading it; None where there is none. Raises StorageUnavailable."""
+        try:
+            found = await self.store.list(key, max_keys=1)
+        except CheckpointError as error:
+            raise StorageUnavailable from error
+        return next((entry.size for entry in found if entry.key == key), None)
 
     async def _put(self, key: str, value: Any) -> None:  # noqa: ANN401 - any JSON
         try:

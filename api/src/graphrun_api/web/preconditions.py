@@ -4,11 +4,12 @@ import re
 from typing import Annotated, Final
 
 from fastapi import Header
+from pydantic import BaseModel
 from starlette.requests import Request
 
 from graphrun_api.errors import BodyInvalid
 
-_TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
+_TAG: Final = re.compile(r'(?:W/)?"([^"]+)"')
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?=$|[,;\s])")
 # Nobody is made to wait for longer than proxies do, in seconds.
 LONGEST_WAIT: Final = 300.0
@@ -55,6 +56,14 @@ def is_known(request: Request, tag: str) -> bool:
     """Whether the client has this version already (If-None-Match)."""
     sent = request.headers.get("if-none-match", "")
     return sent.strip() == "*" or tag.strip('"') in _TAG.findall(sent)
+
+
+def unless_known(request: Request, found: BaseModel, version: str) -> Response:
+    """What was found, with its ETag; 304 and nothing where the client has it already."""
+    headers = {"ETag": etag_of(version)}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(found.model_dump_json(), media_type="application/json", headers=headers)
 
 
 def seconds_to_wait(prefer: str) -> float:

@@ -9,7 +9,7 @@ from graphrun_api.auth.guard import Access, needs
 from graphrun_api.errors import BodyInvalid
 from graphrun_api.events.reads import HistoryReads
 from graphrun_api.web.parameters import with_zone
-from graphrun_api.web.preconditions import IfMatch, etag_of, link_next, wanted_version
+from graphrun_api.web.preconditions import IfMatch, etag_of, link_next, unless_known, wanted_version
 from graphrun_api.workflows.graphs import Graphs, WorkflowGraph
 from graphrun_api.workflows.schemas import (
     CreateWorkflow,
@@ -65,14 +65,16 @@ async def list_workflows(
     return found
 
 
-@router.get("/{workflow_name}", summary="Read a workflow")
-async def read(
-    response: Response, workflow_name: WorkflowName, access: Reader, service: Service
-) -> WorkflowView:
+@router.get(
+    "/{workflow_name}",
+    summary="Read a workflow",
+    response_model=WorkflowView,
+    responses={304: {"description": "not changed since the ETag of If-None-Match"}},
+)
+async def read(request: Request, workflow_name: WorkflowName, access: Reader, service: Service) -> Response:
     """One workflow with its spec. The ETag is what If-Match of PUT and DELETE compares."""
     found = await service.get(access.namespace, access.project, workflow_name)
-    response.headers["ETag"] = etag_of(found.version)
-    return found
+    return unless_known(request, found, found.version)
 
 
 @router.put("/{workflow_name}", summary="Replace a workflow")
@@ -124,16 +126,22 @@ async def read_stats(
 ) -> WorkflowStats:
     """How its runs ended and what they took, by the hour or day of their end; also of a workflow that is gone."""
     reads: HistoryReads = request.app.state.reads
-    end = with_zone("until", until) or datetime.now(UTC)
-    start = with_zone("since", since) or end - _WEEK
-    if not start < end <= start + _LONGEST:
+    start, end = _span(with_zone("since", since), with_zone("until", until))
+    rows = await reads.outcomes(access.namespace, workflow_name, start, end)
+    return stats(workflow_name, rows, start, end, step)
+
+
+def _span(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+    """From the beginning of an hour; raises BodyInvalid for what is no span of time."""
+    end = until or datetime.now(UTC)
+    try:
+        start = (since or end - _WEEK).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        is_span = start < end and end - start <= _LONGEST
+    except OverflowError:  # a week before the year 1
+        is_span = False
+    if not is_span:
         raise BodyInvalid("since: give a time before `until`, 400 days at most")
-    rows = await reads.outcomes(access.namespace, workflow_name, _hour(start), end)
-    return stats(workflow_name, rows, _hour(start), end, step)
-
-
-def _hour(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return start, end
 
 
 @router.get("/{workflow_name}/revisions", summary="List a workflow's revisions")
