@@ -13,8 +13,11 @@ BATCHES_FROM: Final = """
 BATCHES_PENDING: Final = """
     SELECT EXISTS (
         SELECT FROM project_batch WHERE namespace = $1 AND tx >= pg_snapshot_xmin(pg_current_snapshot()))"""
-# Up to which transaction batches have been dropped, by age.
-BATCHES_DROPPED: Final = "SELECT value::bigint FROM installation WHERE name = 'batches_dropped'"
+# Whether all batches after a place in the transaction $1 are there: none has been dropped by age. A place that this
+# server has not reached is of another one, from before the database was restored.
+BATCHES_KEPT: Final = """
+    SELECT $1 <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+       AND NOT EXISTS (SELECT FROM installation WHERE name = 'batches_dropped' AND value::bigint >= $1)"""
 BATCHES_DROPPED_SET: Final = """
     INSERT INTO installation VALUES ('batches_dropped', $1::bigint::text)
     ON CONFLICT (name) DO UPDATE SET value = greatest(installation.value::bigint, $1::bigint)::text"""

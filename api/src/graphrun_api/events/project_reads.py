@@ -73,8 +73,8 @@ class ProjectReads:
     async def keeps(self, place: Place) -> bool:
         """Whether all that came after a place is still there."""
         async with self._database.connection() as connection:
-            dropped: int | None = await connection.fetchval(stream_sql.BATCHES_DROPPED)
-            return dropped is None or place.tx > dropped
+            kept: bool = await connection.fetchval(stream_sql.BATCHES_KEPT, place.tx)
+            return kept
 
 
 def _event(batch: Row, row: Row) -> ProjectEvent:
