@@ -30,8 +30,8 @@ def decode(namespace: str, cursor: str) -> tuple[datetime, int]:
         CursorInvalid: it is none of this project's list.
     """
 
-    def read(created_at: str, order: Any) -> tuple[datetime, int]:
-        if type(order) is not int or not 0 <= order < _MAX_ORDER:
+    def read(created_at: str, order: object) -> tuple[datetime, int]:
+        if not isinstance(order, int) or isinstance(order, bool) or not 0 <= order < _MAX_ORDER:
             raise CursorInvalid
         return datetime.fromisoformat(created_at), order
 
@@ -50,7 +50,7 @@ def decode_visit(uid: str, cursor: str) -> Visit:
         CursorInvalid: it is none of this run's timeline.
     """
 
-    def read(started_at: str, task: Any, ns: Any) -> Visit:
+    def read(started_at: str, task: object, ns: object) -> Visit:
         if not (isinstance(task, str) and isinstance(ns, str)) or "\0" in task + ns:
             raise CursorInvalid  # Postgres has no such text
         return Visit(datetime.fromisoformat(started_at), task, ns)
