@@ -172,3 +172,8 @@ async def cut_all_connections(dsn: str) -> None:
         )
     finally:
         await admin.close()
+
+
+def places(frames: list[Json]) -> list[tuple[str, int]]:
+    """Run and seq of the events in frames."""
+    return [(frame["event"]["run_id"], frame["event"]["seq"]) for frame in frames]
