@@ -9,6 +9,8 @@ standard input closes, which also happens when pytest is killed. Postgres refuse
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 import uuid
 from collections.abc import Iterator
@@ -45,6 +47,15 @@ class Postgres:
         finally:
             await connection.close()
         return self.dsn(name)
+
+    async def crash(self) -> None:
+        """Kill one of its processes: it drops all clients, recovers, and is back a moment later. For a server of one's own.
+
+        What was committed is only there afterwards in databases with `synchronous_commit` on.
+        """
+        connection = await asyncpg.connect(self.dsn("postgres"))
+        os.kill(await connection.fetchval("SELECT pg_backend_pid()"), signal.SIGKILL)
+        connection.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ class HistoryRetention:
         events: events and visits, after the run has ended.
         runs: the run itself, after its resource is gone and its storage swept; 0 for ever.
         tokens: token events, after they were stored.
-        places: what a project's stream can be gone on from, after it was stored.
+        places: what a project's stream can be gone on from, after it was stored; not longer than events.
     """
 
     events: int
@@ -72,53 +72,55 @@ class Upkeep:
         try:
             if not await connection.fetchval(sql.TRY_LOCK, sql.UPKEEP_LOCK):
                 return
-            await partitions.make_ahead(connection, self._clock())
-            await self._drop_parts(connection, partitions.TOKENS, self._retention.tokens)
-            await self._note_places_lost(connection)
-            await self._drop_parts(connection, partitions.BATCHES, self._retention.places)
-            await self._drop_days(connection)
-            await self._drop_stragglers(connection)
+            now = self._clock()
+            await partitions.make_ahead(connection, now)
+            await _drop_parts(connection, partitions.TOKENS, now - timedelta(seconds=self._retention.tokens))
+            await self._drop_batches(connection, now)
+            await self._drop_days(connection, now)
+            await self._drop_stragglers(connection, now)
             if self._retention.runs:
-                while (
-                    await connection.fetchval(upkeep_sql.RUNS_FORGET, float(self._retention.runs), _BATCH)
-                    == _BATCH
-                ):
-                    pass
-            await connection.execute(upkeep_sql.TICKETS_EXPIRED)
-            await connection.execute(upkeep_sql.BATCHES_FOREIGN)
+                await self._forget_runs(connection, now)
+            await connection.execute(upkeep_sql.TICKETS_EXPIRED, now)
         finally:
             connection.terminate()
 
-    async def _note_places_lost(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg's proxy
-        """Before batches are dropped: no stream can go on from a place among them."""
-        limit = self._clock() - timedelta(seconds=self._retention.places) - partitions.BATCHES.unit
+    async def _drop_batches(self, connection: Any, now: datetime) -> None:  # noqa: ANN401 - asyncpg's proxy
+        # A place is of no use without the events after it.
+        limit = now - timedelta(seconds=min(self._retention.places, self._retention.events))
+        await connection.execute(upkeep_sql.BATCHES_FOREIGN)
+        await connection.execute(upkeep_sql.BATCHES_DROPPED_FOREIGN)
         newest = await connection.fetchval(upkeep_sql.BATCHES_BEFORE, limit)
         if newest is not None:
+            # Before they are dropped: no stream can go on from a place among them.
             await connection.execute(stream_sql.BATCHES_DROPPED_SET, newest)
+        await _drop_parts(connection, partitions.BATCHES, limit)
 
-    async def _drop_parts(self, connection: Any, table: partitions.Partitioned, seconds: int) -> None:  # noqa: ANN401 - asyncpg's
-        limit = self._clock() - timedelta(seconds=seconds)
-        for part in await partitions.parts_of(connection, table):
-            if part.end < limit:
-                await partitions.drop(connection, table, part)
-        await connection.execute(
-            f"DELETE FROM {table.table}_default WHERE {table.column} < $1",  # noqa: S608 - our own names
-            limit,
-        )
-
-    async def _drop_days(self, connection: Any) -> None:  # noqa: ANN401 - as above
-        seconds = self._retention.events
+    async def _drop_days(self, connection: Any, now: datetime) -> None:  # noqa: ANN401 - as above
+        limit = now - timedelta(seconds=self._retention.events)
         for part in await partitions.parts_of(connection, partitions.EVENTS):
-            if part.end >= self._clock() - timedelta(seconds=seconds):
-                continue
             day = part.start.date()
-            if await connection.fetchval(upkeep_sql.DAY_NEEDED, day, float(seconds)):
+            if part.end >= limit or await connection.fetchval(upkeep_sql.DAY_NEEDED, day, limit):
                 continue
-            await connection.execute(upkeep_sql.DAY_DROPPED, day)
+            await connection.execute(upkeep_sql.DAY_DROPPED, day, now)
             await partitions.drop(connection, partitions.EVENTS, part)
 
-    async def _drop_stragglers(self, connection: Any) -> None:  # noqa: ANN401 - as above
-        seconds = self._retention.events
-        before = (self._clock() - timedelta(seconds=seconds) - _STRAGGLERS).date()
-        while found := await connection.fetch(upkeep_sql.RUNS_LONG_ENDED, before, float(seconds), _BATCH):
-            await connection.execute(upkeep_sql.EVENTS_DROP, [row["uid"] for row in found])
+    async def _drop_stragglers(self, connection: Any, now: datetime) -> None:  # noqa: ANN401 - as above
+        limit = now - timedelta(seconds=self._retention.events)
+        before = (limit - _STRAGGLERS).date()
+        while found := await connection.fetch(upkeep_sql.RUNS_LONG_ENDED, before, limit, _BATCH):
+            await connection.execute(upkeep_sql.EVENTS_DROP, [row["uid"] for row in found], now)
+
+    async def _forget_runs(self, connection: Any, now: datetime) -> None:  # noqa: ANN401 - as above
+        limit = now - timedelta(seconds=self._retention.runs)
+        while await connection.fetchval(upkeep_sql.RUNS_FORGET, limit, _BATCH) == _BATCH:
+            pass
+
+
+async def _drop_parts(connection: Any, table: partitions.Partitioned, limit: datetime) -> None:  # noqa: ANN401 - as above
+    for part in await partitions.parts_of(connection, table):
+        if part.end <= limit:
+            await partitions.drop(connection, table, part)
+    await connection.execute(
+        f"DELETE FROM {table.table}_default WHERE {table.column} < $1",  # noqa: S608 - our own names
+        limit,
+    )

@@ -44,7 +44,7 @@ async def list_checkpoints(
 ) -> CheckpointList:
     """Newest first, read from their keys alone."""
     found = await service.page(await finder.uid_of(access.namespace, run_id), ns, limit, cursor)
-    link_next(request, response, found.next_cursor)
+    response.headers.update(link_next(request, found.next_cursor))
     return found
 
 

@@ -52,7 +52,11 @@ async def _upgrade(connection: AsyncConnection) -> None:
     await connection.run_sync(_to_head)
     await connection.commit()
     raw = await connection.get_raw_connection()
-    await partitions.make_ahead(raw.driver_connection, datetime.now(UTC))
+    try:
+        await partitions.make_ahead(raw.driver_connection, datetime.now(UTC))
+    except asyncpg.LockNotAvailableError:
+        # A statement of those who serve meanwhile takes long. The default partitions do until upkeep makes the others.
+        log.warning("partitions are left to be made later")
     log.info("database is at the newest schema")
 
 

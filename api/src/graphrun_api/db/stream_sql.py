@@ -6,22 +6,26 @@ from typing import Final
 # Below this transaction everything is decided: what is not visible now will never be.
 HORIZON: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 BATCHES_FROM: Final = """
-    SELECT tx::text::bigint AS tx, run_uid, run_name, first_seq, last_seq FROM project_batch
+    SELECT tx::text::bigint AS tx, run_uid, run_name, first_seq, last_seq, stored_at FROM project_batch
     WHERE namespace = $1 AND tx >= $2::bigint::text::xid8 AND tx < pg_snapshot_xmin(pg_current_snapshot())
     ORDER BY tx LIMIT $3"""
 # Whether something was stored for a project that is not decided yet.
 BATCHES_PENDING: Final = """
     SELECT EXISTS (
         SELECT FROM project_batch WHERE namespace = $1 AND tx >= pg_snapshot_xmin(pg_current_snapshot()))"""
-# Up to which transaction batches have been dropped, by age.
-BATCHES_DROPPED: Final = "SELECT value::bigint FROM installation WHERE name = 'batches_dropped'"
+# Whether all batches after a place in the transaction $1 are there: none has been dropped by age. A place that this
+# server has not reached is of another one, from before the database was restored.
+BATCHES_KEPT: Final = """
+    SELECT $1 <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+       AND NOT EXISTS (SELECT FROM installation WHERE name = 'batches_dropped' AND value::bigint >= $1)"""
 BATCHES_DROPPED_SET: Final = """
     INSERT INTO installation VALUES ('batches_dropped', $1::bigint::text)
     ON CONFLICT (name) DO UPDATE SET value = greatest(installation.value::bigint, $1::bigint)::text"""
-# The events of some batches, in their order.
+# The events of some batches, in their order. Tokens have their batch's moment, by which one partition is read of all.
 BATCHES_EVENTS: Final = """
     SELECT batch.place, batch.run_uid, event.*
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS batch(run_uid, first, last, place)
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[])
+         WITH ORDINALITY AS batch(run_uid, first, last, stored_at, place)
     JOIN run ON run.uid = batch.run_uid
     CROSS JOIN LATERAL (
         SELECT seq, attempt, type, at, node_id, data FROM run_event
@@ -29,7 +33,8 @@ BATCHES_EVENTS: Final = """
           AND day = (run.created_at AT TIME ZONE 'UTC')::date
         UNION ALL
         SELECT seq, attempt, type, at, node_id, data FROM run_token
-        WHERE run_token.run_uid = batch.run_uid AND seq BETWEEN batch.first AND batch.last) AS event
+        WHERE run_token.run_uid = batch.run_uid AND seq BETWEEN batch.first AND batch.last
+          AND run_token.stored_at = batch.stored_at) AS event
     ORDER BY batch.place, event.seq"""
 
 # --- installation: what all replicas share

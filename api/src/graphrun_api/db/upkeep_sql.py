@@ -3,38 +3,38 @@
 from typing import Final
 
 # --- retention
-# Whether a run of this day still needs its events: it has not ended, or not $2 seconds ago.
+# Whether a run of this day still needs its events: it has not ended, or not before $2.
 DAY_NEEDED: Final = """
     SELECT EXISTS (
         SELECT FROM run
         WHERE (created_at AT TIME ZONE 'UTC')::date = $1 AND events_dropped_at IS NULL
-          AND (completed_at IS NULL OR completed_at >= now() - make_interval(secs => $2)))"""
+          AND (completed_at IS NULL OR completed_at >= $2))"""
 DAY_DROPPED: Final = """
     WITH dropped AS (
-        UPDATE run SET events_dropped_at = now()
+        UPDATE run SET events_dropped_at = $2
         WHERE (created_at AT TIME ZONE 'UTC')::date = $1 AND events_dropped_at IS NULL RETURNING uid
     )
     DELETE FROM node_visit USING dropped WHERE run_uid = uid"""
-# Runs of days before $1 that ended $2 seconds ago and still have events.
+# Runs of days before $1 that ended before $2 and still have events.
 RUNS_LONG_ENDED: Final = """
     SELECT uid FROM run
     WHERE (created_at AT TIME ZONE 'UTC')::date < $1 AND events_dropped_at IS NULL
-      AND completed_at < now() - make_interval(secs => $2)
+      AND completed_at < $2
     LIMIT $3"""
 EVENTS_DROP: Final = """
     WITH dropped AS (
-        UPDATE run SET events_dropped_at = now() WHERE uid = ANY($1::text[])
+        UPDATE run SET events_dropped_at = $2 WHERE uid = ANY($1::text[])
         RETURNING uid, (created_at AT TIME ZONE 'UTC')::date AS of_day
     ), visits AS (
         DELETE FROM node_visit USING dropped WHERE run_uid = uid
     )
     DELETE FROM run_event USING dropped WHERE run_uid = uid AND day = of_day"""
-# Rows of runs whose resource has been gone for $1 seconds, and of which nothing else is left.
+# Rows of runs whose resource was gone before $1, and of which nothing else is left.
 RUNS_FORGET: Final = """
     WITH forgotten AS (
         DELETE FROM run WHERE uid IN (
             SELECT uid FROM run
-            WHERE gone_at < now() - make_interval(secs => $1)
+            WHERE gone_at < $1
               AND swept_at IS NOT NULL AND events_dropped_at IS NOT NULL
             LIMIT $2)
         RETURNING uid
@@ -44,9 +44,13 @@ RUNS_FORGET: Final = """
         DELETE FROM run_milestone USING forgotten WHERE run_uid = uid
     )
     SELECT count(*) FROM forgotten"""
-TICKETS_EXPIRED: Final = "DELETE FROM stream_ticket WHERE expires_at < now()"
+TICKETS_EXPIRED: Final = "DELETE FROM stream_ticket WHERE expires_at < $1"
 # The newest batch that is older than this.
 BATCHES_BEFORE: Final = """
     SELECT tx::text::bigint FROM project_batch WHERE stored_at < $1 ORDER BY tx DESC LIMIT 1"""
-# Transaction ids of another server, from before this database was restored into it: their order means nothing here.
-BATCHES_FOREIGN: Final = "DELETE FROM project_batch WHERE tx > pg_current_xact_id()"
+# Transaction ids of another server, from before this database was restored into it: their order means nothing here. By
+# the snapshot, for an id of our own may be older than what others have stored meanwhile.
+BATCHES_FOREIGN: Final = "DELETE FROM project_batch WHERE tx >= pg_snapshot_xmax(pg_current_snapshot())"
+BATCHES_DROPPED_FOREIGN: Final = """
+    DELETE FROM installation
+    WHERE name = 'batches_dropped' AND value::bigint >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint"""

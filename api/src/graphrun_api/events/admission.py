@@ -91,6 +91,14 @@ class Admission:
         origin = connection.headers.get("origin", "")
         if not origin or origin in self._origins or "*" in self._origins:
             return
-        if urlsplit(origin).netloc.lower() == connection.headers.get("host", "").lower():
+        if _host_of(origin) == connection.headers.get("host", "").lower():
             return
         raise OriginRefused(f"pages of {origin[:200]} may not open streams here; add it to api.corsOrigins")
+
+
+def _host_of(origin: str) -> str | None:
+    """Host and port; None where it is no URL, as the `null` of sandboxed pages."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None

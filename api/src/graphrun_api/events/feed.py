@@ -14,6 +14,7 @@ from typing import Final
 
 from graphrun_api.errors import HistoryUnavailable
 from graphrun_api.events.model import Event
+from graphrun_api.events.patience import patiently
 from graphrun_api.events.reads import REPLAY_PAGE, EventQuery, HistoryReads
 
 log = logging.getLogger(__name__)
@@ -79,14 +80,15 @@ class Feeds:
     async def follow(self, uid: str, overflowed: asyncio.Event) -> AsyncIterator[Subscription]:
         """Subscribe to what comes after the subscription's `position`, a seq that is stored already.
 
-        `overflowed` is set, and nothing more is handed out, once the subscriber does not keep up.
+        `overflowed` is set, and nothing more is handed out, once the subscriber does not keep up. Waits while Postgres
+        is away.
 
         Raises:
-            HistoryUnavailable: Postgres is away.
+            EventsExpired: the run's events were dropped meanwhile.
         """
         feed = self._feeds.get(uid)
         if feed is None:
-            position = await self._reads.last_seq(uid)
+            position = await patiently(lambda: self._reads.last_seq(uid))
             # another follower may have made it meanwhile
             feed = self._feeds.setdefault(uid, _Feed(uid, position))
             feed.task = feed.task or asyncio.create_task(self._pump(feed), name=f"feed {uid}")

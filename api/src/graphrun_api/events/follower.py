@@ -16,7 +16,7 @@ from graphrun_api.errors import HistoryUnavailable
 from graphrun_api.events import milestones
 from graphrun_api.events.attempt_rows import attempt_rows
 from graphrun_api.events.run_rows import follow_arguments
-from graphrun_api.events.store import EventStore
+from graphrun_api.events.store import EventStore, Statement
 from graphrun_api.kube.run_cache import Change, RunCache, version_of
 
 log = logging.getLogger(__name__)
@@ -84,17 +84,19 @@ class Follower:
             await self._write(change)
 
     async def _write(self, change: Change) -> None:
-        """Milestones first: the row's resource_version then says that all of this view is written."""
+        """The row last, with the milestones: its resource_version then says that all of this view is written."""
         run = change.run
+        uid = run.metadata.uid
         try:
             await self._store.ensure_run(run)
-            await self._store.add_milestones(run.metadata.uid, milestones.milestones(run))
             async with self._database.connection() as connection:
                 for row in attempt_rows(run):
-                    await connection.execute(sql.ATTEMPT_FOLLOW, *row.arguments(run.metadata.uid))
-                await connection.execute(sql.RUN_FOLLOW, *follow_arguments(run))
-                if run.is_finished:
-                    await _count(connection, run.metadata.uid)
+                    await connection.execute(sql.ATTEMPT_FOLLOW, *row.arguments(uid))
+            view = Statement(sql.RUN_FOLLOW, tuple(follow_arguments(run)))
+            await self._store.add_milestones(uid, milestones.milestones(run), view)
+            if run.is_finished:
+                async with self._database.connection() as connection:
+                    await _count(connection, uid)
         except (asyncpg.DataError, ValueError):
             # One run that cannot be written must not keep all others out of the history.
             log.exception("run cannot be written to the history", extra={"run": run.metadata.name})
@@ -103,9 +105,8 @@ class Follower:
 
     async def _write_gone(self, uid: str, attempt: int) -> None:
         # A run that had ended has its last milestone already; for it this stores nothing.
-        await self._store.add_milestones(uid, [milestones.deleted(attempt)])
+        await self._store.add_milestones(uid, [milestones.deleted(attempt)], Statement(sql.RUN_GONE, (uid,)))
         async with self._database.connection() as connection:
-            await connection.execute(sql.RUN_GONE, uid)
             await _count(connection, uid)
 
 

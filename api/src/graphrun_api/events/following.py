@@ -4,18 +4,14 @@ Nothing is buffered without bound: while replaying, the database is the buffer; 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Final, TypeVar
 
-from graphrun_api.errors import HistoryUnavailable
 from graphrun_api.events.feed import Feeds, Subscription
 from graphrun_api.events.milestones import END_TYPES
 from graphrun_api.events.model import Event
+from graphrun_api.events.patience import patiently
 from graphrun_api.events.reads import REPLAY_PAGE, EventQuery, HistoryReads
-
-_RETRY_SECONDS: Final = 1.0
-T = TypeVar("T")
 
 
 class RunStream:
@@ -83,12 +79,3 @@ class RunStream:
         if fresh:
             self.position = fresh[-1].seq
         return fresh
-
-
-async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """The answer, once Postgres is there to give it."""
-    while True:
-        try:
-            return await ask()
-        except HistoryUnavailable:
-            await asyncio.sleep(_RETRY_SECONDS)

@@ -18,7 +18,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from graphrun_api.errors import ApiError, BodyInvalid
@@ -56,7 +56,7 @@ class _Frame(BaseModel):
     id: str = Field(min_length=1, max_length=64)
     run: RunName | None = None
     project: bool = False
-    after: int | str | None = None
+    after: StrictInt | StrictStr | None = None
     types: list[str] | None = Field(default=None, max_length=32)
 
 
@@ -108,8 +108,11 @@ class Multiplex:
                 return None
 
     async def _obey(self, text: str) -> None:
+        if len(text) > _FRAME_CHARS:
+            await self._complain("", BodyInvalid(f"a frame has {_FRAME_CHARS} characters at most"))
+            return
         try:
-            frame = _Frame.model_validate_json(text[:_FRAME_CHARS])
+            frame = _Frame.model_validate_json(text)
         except ValidationError as error:
             told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
             await self._complain("", BodyInvalid(told))
@@ -151,12 +154,12 @@ class Multiplex:
                 del self._subscriptions[frame.id]
 
     async def _run_frames(self, frame: _Frame, run: str) -> AsyncGenerator[str, None]:
-        after = frame.after or 0
+        after = 0 if frame.after is None else frame.after
         if not isinstance(after, int) or after < 0:
             raise BodyInvalid("after: the last seq that is known, a number; or leave it out for all")
         access = await self._admitted.allow(run)
         uid = await self._rooms.finder.uid_of(access.namespace, run)
-        last = await self._rooms.reads.last_seq(uid)
+        last = await self._rooms.reads.check_after(uid, after)
         stream = RunStream(self._rooms.reads, self._rooms.feeds, uid, after)
         yield _text({"type": "subscribed", "id": frame.id, "run": run, "last_seq": last})
         head = _head(frame.id)

@@ -49,9 +49,11 @@ class PlaceSeal:
             tx, seq, mark = struct.unpack(_FORMAT, decryptor.update(block) + decryptor.finalize())
         except (ValueError, struct.error, binascii.Error) as error:
             raise CursorInvalid from error
-        if mark != _MARK:
+        place = Place(int.from_bytes(tx), int.from_bytes(seq))
+        # One place has one text: base64 has some bits over that could be anything.
+        if mark != _MARK or self.seal(namespace, place) != sealed:
             raise CursorInvalid
-        return Place(int.from_bytes(tx), int.from_bytes(seq))
+        return place
 
     def _cipher(self, namespace: str) -> "Cipher[modes.ECB]":
         # One block, never two: what a mode would add has nothing to work on.

@@ -12,7 +12,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 from graphrun_api.errors import EventsExpired, HistoryUnavailable
-from graphrun_api.events.following import patiently
+from graphrun_api.events.patience import patiently
 from graphrun_api.events.places import Place
 from graphrun_api.events.project_reads import ProjectEvent, ProjectPage, ProjectReads
 
@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 2.0
 QUEUE_EVENTS: Final = 5000
-# How soon a transaction that was still under way is looked at again.
+# How soon a transaction that was still under way is looked at again: the first time, and at most.
 _PENDING_SECONDS: Final = 0.01
+_MAX_PENDING_SECONDS: Final = 0.5
 PAGE_BATCHES: Final = 50
 
 
@@ -56,6 +57,7 @@ class _Feed:
         self.position = position
         self.followers: set[_Follower] = set()
         self.hint = asyncio.Event()
+        self.hint.set()  # what was stored meanwhile was hinted at before anybody listened
         self.task: asyncio.Task[None] | None = None
 
 
@@ -74,10 +76,10 @@ class ProjectFeeds:
 
     @asynccontextmanager
     async def follow(self, namespace: str, overflowed: asyncio.Event) -> AsyncIterator[_Follower]:
-        """Subscribe to what comes after the follower's `position`; raises HistoryUnavailable."""
+        """Subscribe to what comes after the follower's `position`; waits while Postgres is away."""
         feed = self._feeds.get(namespace)
         if feed is None:
-            position = Place(await self._reads.horizon())
+            position = Place(await patiently(self._reads.horizon))
             # another follower may have made it meanwhile
             feed = self._feeds.setdefault(namespace, _Feed(position))
             feed.task = feed.task or asyncio.create_task(
@@ -108,16 +110,20 @@ class ProjectFeeds:
                 log.debug("project feed waits for Postgres", extra={"project_namespace": namespace})
 
     async def _drain(self, namespace: str, feed: _Feed) -> None:
+        pause = _PENDING_SECONDS
         while True:
             found = await self._reads.page(namespace, feed.position, PAGE_BATCHES)
             feed.position = found.end
             if found.events:
+                pause = _PENDING_SECONDS
                 for follower in tuple(feed.followers):
                     follower.push(found.events)
             if found.is_last:
                 if not await self._reads.is_pending(namespace):
                     return
-                await asyncio.sleep(_PENDING_SECONDS)
+                await asyncio.sleep(pause)
+                # Any transaction of the server may be what is waited for, a long one too.
+                pause = min(2 * pause, _MAX_PENDING_SECONDS)
 
 
 class ProjectStream:
@@ -145,7 +151,11 @@ class ProjectStream:
             raise EventsExpired(message)
 
     async def batches(self) -> AsyncGenerator[list[ProjectEvent], None]:
-        """Events in order, none of them empty, for as long as they are asked for. Waits while Postgres is away."""
+        """Events in order, none of them empty, for as long as they are asked for. Waits while Postgres is away.
+
+        Raises:
+            EventsExpired: what was to be replayed was dropped meanwhile.
+        """
         async with aclosing(self._replay()) as stored:
             async for batch in stored:
                 yield batch
@@ -168,7 +178,9 @@ class ProjectStream:
                 return
 
     async def _page(self) -> ProjectPage:
-        return await self._reads.page(self._namespace, self.position, PAGE_BATCHES)
+        found = await self._reads.page(self._namespace, self.position, PAGE_BATCHES)
+        await self.check()  # afterwards: what is dropped between two pages would be missing without a word
+        return found
 
     def _fresh(self, found: Sequence[ProjectEvent]) -> list[ProjectEvent]:
         fresh = [each for each in found if each.place > self.position]

@@ -54,7 +54,9 @@ class ProjectReads:
         """The events of the next batches after a place, as far as their order is certain."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(stream_sql.BATCHES_FROM, namespace, after.tx, batches)
-            columns = [[row[name] for row in rows] for name in ("run_uid", "first_seq", "last_seq")]
+            columns = [
+                [row[name] for row in rows] for name in ("run_uid", "first_seq", "last_seq", "stored_at")
+            ]
             found = await connection.fetch(stream_sql.BATCHES_EVENTS, *columns) if rows else []
         events = [_event(rows[row["place"] - 1], row) for row in found]
         end = max(after, Place(rows[-1]["tx"], rows[-1]["last_seq"])) if rows else after
@@ -69,8 +71,8 @@ class ProjectReads:
     async def keeps(self, place: Place) -> bool:
         """Whether all that came after a place is still there."""
         async with self._database.connection() as connection:
-            dropped: int | None = await connection.fetchval(stream_sql.BATCHES_DROPPED)
-            return dropped is None or place.tx > dropped
+            kept: bool = await connection.fetchval(stream_sql.BATCHES_KEPT, place.tx)
+            return kept
 
 
 def _event(batch: Row, row: Row) -> ProjectEvent:

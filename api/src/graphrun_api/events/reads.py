@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from graphrun_api.db import sql, totals_sql
 from graphrun_api.db.database import Database
-from graphrun_api.errors import EventsExpired
+from graphrun_api.errors import BodyInvalid, EventsExpired, FieldError
 from graphrun_api.events import run_page
 from graphrun_api.events.model import Event, NodeRow, NodeTiming, Usual
 from graphrun_api.events.run_page import RunQuery
@@ -76,6 +76,19 @@ class HistoryReads:
             )
         seq: int = row["last_seq"]
         return seq
+
+    async def check_after(self, uid: str, after: int) -> int:
+        """The seq of the newest event, where a stream may go on after `after`.
+
+        Raises:
+            EventsExpired: as `last_seq` does.
+            BodyInvalid: no event has this seq yet, so it is of another run: of one that had the name before, perhaps.
+        """
+        last = await self.last_seq(uid)
+        if after > last:
+            why = f"the run's last event so far is {last}; begin with 0 for all of them"
+            raise BodyInvalid(f"after: {why}", fields=[FieldError("after", why)])
+        return last
 
     async def end_seq(self, uid: str) -> int | None:
         """The seq of the event that ended the run."""

@@ -102,7 +102,7 @@ async def _follow(
     admission: Admission = request.app.state.admission
     admitted = await admission.admit(request, run_id)
     uid = await rooms.finder.uid_of(admitted.access.namespace, run_id)
-    await rooms.reads.last_seq(uid)  # refuse now what could not be served
+    await rooms.reads.check_after(uid, after)  # refuse now what could not be served
     end = await rooms.reads.end_seq(uid)
     if end is not None and end <= after:
         return Response(status_code=204)
@@ -120,7 +120,7 @@ async def stream(socket: WebSocket, run_id: RunId, after: Seq = 0, types: Types 
     stopping: asyncio.Event = socket.app.state.stopping
     admitted = await admission.admit(socket, run_id)
     uid = await rooms.finder.uid_of(admitted.access.namespace, run_id)
-    await rooms.reads.last_seq(uid)  # refuse now, with 503, what could not be served
+    await rooms.reads.check_after(uid, after)  # refuse now, with 503, what could not be served
     await socket.accept()
     session = EventSocket(socket, rooms.reads, rooms.feeds)
     listed = _listed(types)

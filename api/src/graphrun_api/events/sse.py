@@ -9,7 +9,7 @@ tells browsers not to come again.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -36,22 +36,27 @@ class EventStream(StreamingResponse):
         overflowed: asyncio.Event,
         opened: Callable[[], Any],
     ) -> None:
-        super().__init__(self._text(batches, subject, overflowed), media_type=MEDIA_TYPE, headers=_HEADERS)
+        self._generator = self._text(batches, subject, overflowed)
+        super().__init__(self._generator, media_type=MEDIA_TYPE, headers=_HEADERS)
         self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve it, and count it as an open stream meanwhile."""
         with self._opened():
-            await super().__call__(scope, receive, send)
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                # A client that leaves leaves the generator where it stands, with all that it waits for.
+                await self._generator.aclose()
 
     async def _text(
         self, batches: AsyncGenerator[list[Event], None], subject: Subject, overflowed: asyncio.Event
-    ) -> AsyncIterator[str]:
-        checking = asyncio.create_task(_until_over(subject, overflowed))
-        yield _PING  # the headers go out with it, before there is an event
+    ) -> AsyncGenerator[str, None]:
         async with aclosing(batches):
+            checking = asyncio.create_task(_until_over(subject, overflowed))
             following: asyncio.Task[list[Event]] | None = None
             try:
+                yield _PING  # the headers go out with it, before there is an event
                 while True:
                     following = following or asyncio.ensure_future(anext(batches))
                     waiting = {following, checking}

@@ -48,6 +48,14 @@ class Source:
     revision: str
 
 
+@dataclass(frozen=True)
+class Statement:
+    """A statement and what it is given."""
+
+    text: str
+    arguments: tuple[Any, ...]
+
+
 class EventStore:
     """The only writer of events and node visits."""
 
@@ -70,19 +78,27 @@ class EventStore:
         if not batch:
             return 0
         uid = source.run.metadata.uid
-        async with self._database.connection() as connection, connection.transaction():
-            turn, known = await self._begin(connection, source)
-            fresh = [item for item in batch if item.runner_seq > known]
-            if fresh:
-                await self._store(connection, source, fresh, turn)
+        async with self._database.connection() as connection:
+            while (fresh := await self._try_batch(connection, source, batch)) is None:
+                # By itself: the order of a project goes by transaction ids, so each transaction that numbers events
+                # must get its id no sooner than its turn.
+                await _ensure_run(connection, source.run)
         if fresh:
             self._remember(uid, milestones.ACCEPTED_KEY)
         return len(fresh)
 
-    async def add_milestones(self, uid: str, found: Sequence[Milestone]) -> None:
-        """Store each milestone of a known run that is not stored yet; raises HistoryUnavailable."""
+    async def add_milestones(self, uid: str, found: Sequence[Milestone], row: Statement) -> None:
+        """Store each milestone of a known run that is not stored yet, and with them the row that shows them.
+
+        In one transaction: who reads the row and then follows the events would miss a turn that only the row lacked.
+
+        Raises:
+            HistoryUnavailable: nothing was stored.
+        """
         fresh = [item for item in found if (uid, item.key) not in self._stored]
         if not fresh:
+            async with self._database.connection() as connection:
+                await connection.execute(row.text, *row.arguments)
             return
         async with self._database.connection() as connection, connection.transaction():
             turn = await _take_turn(connection, uid)
@@ -92,21 +108,34 @@ class EventStore:
                 turn = turn.after(await _add_milestone(connection, uid, turn, item))
             if turn.last >= turn.first:
                 await connection.execute(sql.RUN_ADVANCE, uid, turn.last, 0, None, turn.first)
+            await connection.execute(row.text, *row.arguments)
         for item in fresh:
             self._remember(uid, item.key)
 
-    async def _begin(self, connection: Any, source: Source) -> tuple[_Turn, int]:  # noqa: ANN401 - asyncpg's proxy
-        """Take the run's turn; answers it, and the runner's last seq of this attempt."""
+    async def _try_batch(
+        self,
+        connection: Any,  # noqa: ANN401 - asyncpg's proxy
+        source: Source,
+        batch: Sequence[Incoming],
+    ) -> list[Incoming] | None:
+        """Store what is new, and answer it; None where the run has no row yet."""
         uid = source.run.metadata.uid
-        turn = await _take_turn(connection, uid)
-        if turn is None:
-            await _ensure_run(connection, source.run)
+        async with connection.transaction():
             turn = await _take_turn(connection, uid)
-            assert turn is not None  # noqa: S101 - for the type checker: the row was just made
-        if (uid, milestones.ACCEPTED_KEY) not in self._stored:
-            # A claimed run was accepted; its first word must not come after its runner's.
-            turn = turn.after(await _add_milestone(connection, uid, turn, milestones.accepted(source.run)))
-        return turn, await connection.fetchval(sql.ATTEMPT_SEQ, uid, source.attempt) or 0
+            if turn is None:
+                return None
+            if (uid, milestones.ACCEPTED_KEY) not in self._stored:
+                # A claimed run was accepted; its first word must not come after its runner's.
+                turn = turn.after(
+                    await _add_milestone(connection, uid, turn, milestones.accepted(source.run))
+                )
+            known = await connection.fetchval(sql.ATTEMPT_SEQ, uid, source.attempt) or 0
+            fresh = [item for item in batch if item.runner_seq > known]
+            if fresh:
+                await self._store(connection, source, fresh, turn)
+            elif turn.last >= turn.first:
+                await connection.execute(sql.RUN_ADVANCE, uid, turn.last, 0, None, turn.first)
+            return fresh
 
     async def _store(self, connection: Any, source: Source, fresh: list[Incoming], turn: _Turn) -> None:  # noqa: ANN401
         uid, attempt = source.run.metadata.uid, source.attempt

@@ -6,8 +6,10 @@ from typing import Annotated, Final
 from fastapi import Header
 from pydantic import BaseModel
 from starlette.requests import Request
+from starlette.responses import Response
 
 from graphrun_api.errors import BodyInvalid
+from graphrun_api.web.answers import answer
 
 _TAG: Final = re.compile(r'(?:W/)?"([^"]+)"')
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?=$|[,;\s])")
@@ -63,7 +65,7 @@ def unless_known(request: Request, found: BaseModel, version: str) -> Response:
     headers = {"ETag": etag_of(version)}
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return Response(found.model_dump_json(), media_type="application/json", headers=headers)
+    return answer(found, headers=headers)
 
 
 def seconds_to_wait(prefer: str) -> float:

@@ -32,6 +32,17 @@ STATEMENTS = (
     """,
     # Runs that were created on days for which nobody made a partition: before the installation, for example.
     "CREATE TABLE run_event_default PARTITION OF run_event DEFAULT",
+    # Each day of old in its own partition: in the default one they would be looked through for every new day.
+    """
+    DO $$
+    DECLARE of_day date;
+    BEGIN
+        FOR of_day IN SELECT DISTINCT (created_at AT TIME ZONE 'UTC')::date FROM run LOOP
+            EXECUTE format('CREATE TABLE run_event_%s PARTITION OF run_event FOR VALUES FROM (%L) TO (%L)',
+                           to_char(of_day, 'YYYYMMDD'), of_day, of_day + 1);
+        END LOOP;
+    END $$
+    """,
     """
     INSERT INTO run_event (day, run_uid, seq, attempt, type, at, node_id, data)
     SELECT (run.created_at AT TIME ZONE 'UTC')::date, run_uid, seq, event.attempt, type, at, node_id, data
