@@ -136,6 +136,26 @@ async def test_the_same_key_and_fork_make_one_run_on_two_replicas_at_once(
     assert len(runs["items"]) == 2
 
 
+async def test_a_repeated_request_is_answered_whatever_became_of_source_and_workflow_since(
+    rest: Rest, project: Project
+) -> None:
+    source = await ended(rest, project)
+    body = {"workflow": "flow", "input_data": {"text": "x"}}
+    forked = await rest.ok("POST", f"/runs/{source}/fork", {"input_data": {"text": "y"}}, headers=KEY)
+    created = await rest.ok("POST", "/runs", body, headers={"Idempotency-Key": "k2"})
+    await rest.ok("DELETE", "/flow")
+    await rest.refused(404, "POST", f"/runs/{source}/fork")
+    await rest.ok("DELETE", f"/runs/{source}")
+
+    async def again() -> Any:
+        return (
+            await rest.send("POST", f"/runs/{source}/fork", json={"input_data": {"text": "y"}}, headers=KEY)
+        ).json()
+
+    assert await again() == forked
+    assert await rest.ok("POST", "/runs", body, headers={"Idempotency-Key": "k2"}) == created
+
+
 async def test_of_a_source_that_is_gone_nothing_can_begin(rest: Rest, project: Project) -> None:
     source = await ended(rest, project)
     await eventually(lambda: rest.ok("GET", "/runs"), lambda page: page["items"], seconds=20)

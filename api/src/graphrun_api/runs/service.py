@@ -69,11 +69,12 @@ class Runs:
         Raises:
             WorkflowNotFound, InputInvalid, Invalid, KeyReused, StorageUnavailable: and nothing was made.
         """
-        await self.check_input(access.namespace, request.workflow, request.input_data)
         state = manifests.wanted_after(execute=execute)
         origin = Origin.of(access.who.username, key, request.model_dump(mode="json"), state)
 
         async def manifest() -> Build:
+            # Not for a request that comes again: its run is there, whatever has become of the workflow since.
+            await self.check_input(access.namespace, request.workflow, request.input_data)
             beginning = Beginning(state, await self.stored_input(request.input_data))
             return lambda name: manifests.run_manifest(request, name, origin, beginning)
 
@@ -89,26 +90,33 @@ class Runs:
             RunNotFound, WorkflowNotFound, InputInvalid, Invalid, KeyReused, StorageUnavailable: and nothing was made.
         """
         manifests.refuse_large("update.values", request.update.values if request.update else None)
-        run = await self._source(access.namespace, source)
-        workflow = run.spec.workflow_ref.name
-        if request.input_data is not None:
-            await self.check_input(access.namespace, workflow, request.input_data)
         state = manifests.wanted_after(execute=execute)
         origin = Origin.of(access.who.username, key, "fork", source, request.model_dump(mode="json"), state)
+        try:
+            run = await self._rooms.live.get(access.namespace, source)
+        except RunNotFound:
+            return await self._forked_before(access, source, origin)
+        workflow = run.spec.workflow_ref.name
 
         async def manifest() -> Build:
             given = request.input_data
+            if given is not None:
+                await self.check_input(access.namespace, workflow, given)
+            elif not request.revision:
+                await self._rooms.workflows.parsed(access.namespace, workflow)
             beginning = Beginning(state, await self.stored_input(given) if given is not None else "")
             return lambda name: manifests.fork_manifest(run, request, name, origin, beginning)
 
         return await self._make(access, workflow, origin, manifest)
 
-    async def _source(self, namespace: str, name: str) -> WorkflowRun:
-        try:
-            return await self._rooms.live.get(namespace, name)
-        except RunNotFound:
-            await self._rooms.finder.row_of(namespace, name)
-            raise SourceGone from None
+    async def _forked_before(self, access: Access, source: str, origin: Origin) -> Created:
+        """The run that this request made while its source was there; raises SourceGone."""
+        row = await self._rooms.finder.row_of(access.namespace, source)
+        keyed = manifests.keyed_name(row["workflow"], origin)
+        made = await self._made_before(access.namespace, keyed, origin) if origin.key else None
+        if made is None:
+            raise SourceGone
+        return _created(made, access.project)
 
     async def check_input(self, namespace: str, workflow: str, input_data: dict[str, Any]) -> None:
         """Refuse an input that the workflow would refuse; raises WorkflowNotFound or InputInvalid."""
