@@ -14,12 +14,12 @@ none. Each subscription has its own order and its own places; one that cannot be
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from graphrun_api.errors import ApiError, BodyInvalid
 from graphrun_api.events.admission import Admitted
@@ -78,6 +78,7 @@ class Multiplex:
         self._socket, self._rooms, self._admitted = socket, rooms, admitted
         self._sending = asyncio.Lock()
         self._overflowed = asyncio.Event()
+        self._failure: asyncio.Future[Close | None] = asyncio.get_running_loop().create_future()
         self._subscriptions: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self, stopping: asyncio.Event) -> None:
@@ -88,6 +89,7 @@ class Multiplex:
                 until(self._overflowed, TOO_SLOW),
                 until(stopping, STOPPING),
                 until_right_is_lost(self._admitted.check),
+                self._failure,
             )
         finally:
             tasks = list(self._subscriptions.values())
@@ -134,9 +136,23 @@ class Multiplex:
             )
             return
         task = asyncio.create_task(self._carry(frame), name=f"subscription {frame.id}")
+        task.add_done_callback(self._tell_of_failure)
         self._subscriptions[frame.id] = task
 
+    def _tell_of_failure(self, task: "asyncio.Task[None]") -> None:
+        """A subscription that broke takes the socket with it: silent, it would look like a run in which nothing happens."""
+        if not task.cancelled() and (error := task.exception()) and not self._failure.done():
+            self._failure.set_exception(error)
+
     async def _carry(self, frame: _Frame) -> None:
+        try:
+            with suppress(WebSocketDisconnect):
+                await self._deliver(frame)
+        finally:
+            if self._subscriptions.get(frame.id) is asyncio.current_task():
+                del self._subscriptions[frame.id]
+
+    async def _deliver(self, frame: _Frame) -> None:
         try:
             if frame.project == bool(frame.run):
                 raise BodyInvalid("subscribe: name a run, or set project to true")
@@ -147,11 +163,6 @@ class Multiplex:
             await self._send(_text({"type": "ended", "id": frame.id}))
         except ApiError as error:
             await self._complain(frame.id, error)
-        except WebSocketDisconnect:
-            return
-        finally:
-            if self._subscriptions.get(frame.id) is asyncio.current_task():
-                del self._subscriptions[frame.id]
 
     async def _run_frames(self, frame: _Frame, run: str) -> AsyncGenerator[str, None]:
         after = 0 if frame.after is None else frame.after
@@ -208,6 +219,8 @@ class Multiplex:
 
     async def _send(self, text: str) -> None:
         async with self._sending:
+            if self._socket.application_state is not WebSocketState.CONNECTED:
+                raise WebSocketDisconnect  # another subscription has found out before
             await self._socket.send_text(text)
 
 
