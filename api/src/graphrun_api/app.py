@@ -20,6 +20,7 @@ from graphrun_api.events.routes import router as event_routes
 from graphrun_api.events.routes import tickets_router as ticket_routes
 from graphrun_api.runner_port.routes import router as runner_routes
 from graphrun_api.runs.inspection_routes import router as inspection_routes
+from graphrun_api.runs.log_routes import router as log_routes
 from graphrun_api.runs.routes import router as run_routes
 from graphrun_api.runs.verb_routes import router as verb_routes
 from graphrun_api.web.body_limit import BodyLimit
@@ -47,6 +48,7 @@ def public_api() -> FastAPI:
         run_routes,
         verb_routes,
         inspection_routes,
+        log_routes,
         event_routes,
         checkpoint_routes,
         workflow_routes,

@@ -34,14 +34,18 @@ from graphrun_api.kube.run_cache import RunCache
 from graphrun_api.revision_facts import RevisionFacts
 from graphrun_api.runner_port.bindings import Bindings
 from graphrun_api.runner_port.holders import Holders
+from graphrun_api.runner_port.log_intake import LogIntake
 from graphrun_api.runner_port.refresher import Refresher
 from graphrun_api.runner_port.revisions import Revisions
 from graphrun_api.runner_port.service import RunnerService
 from graphrun_api.runs.bulk import Bulk
 from graphrun_api.runs.live_view import LiveView
+from graphrun_api.runs.pod_log import PodLogs
+from graphrun_api.runs.run_logs import RunLogs
 from graphrun_api.runs.service import RunRooms, Runs
 from graphrun_api.runs.verbs import Verbs
 from graphrun_api.settings import Settings
+from graphrun_api.storage.log_chunks import LogChunks
 from graphrun_api.storage.objects import Objects
 from graphrun_api.sweep import Retention, Sweeper
 from graphrun_api.upkeep import HistoryRetention, Upkeep
@@ -91,6 +95,7 @@ class _Parts:
     database: Database
     store: MinioStore
     objects: Objects
+    log_chunks: LogChunks
     cache: RunCache
     projects: Projects
     live: LiveRuns
@@ -154,6 +159,7 @@ def _parts(settings: Settings, cluster: Cluster) -> _Parts:
         database=database,
         store=store,
         objects=Objects(store, _storage_access(settings)),
+        log_chunks=LogChunks(store, settings.storage_prefix),
         cache=cache,
         projects=Projects(),
         live=live,
@@ -199,6 +205,7 @@ def _public_state(settings: Settings, parts: _Parts) -> dict[str, Any]:
         "verbs": verbs,
         "bulk": Bulk(guard, runs, verbs),
         "checkpoints": Checkpoints(CheckpointReader(parts.store, prefix=prefix)),
+        "run_logs": RunLogs(parts.live, finder, parts.reads, PodLogs(parts.cluster), parts.log_chunks),
         "live_view": LiveView(parts.live, parts.reads, parts.facts),
         "streams": StreamRooms(finder, parts.reads, parts.project_reads, parts.feeds, parts.project_feeds),
         "tickets": tickets,
@@ -212,6 +219,7 @@ def _runner_state(parts: _Parts) -> dict[str, Any]:
     return {
         "bindings": Bindings(parts.cluster, Tokens(parts.cluster, [names.RUNNER_AUDIENCE])),
         "runner_service": RunnerService(parts.live, Revisions(parts.cluster), parts.objects),
+        "log_intake": LogIntake(parts.live, parts.reads, parts.log_chunks),
         "holders": Holders(parts.live),
         "event_store": parts.event_store,
         "refresher": parts.refresher,

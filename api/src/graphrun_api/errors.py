@@ -60,6 +60,10 @@ class OutputNotFound(NotFound):
     """The run has no output."""
 
 
+class LogNotFound(NotFound):
+    """The attempt has no log."""
+
+
 class GraphNotFound(NotFound):
     """The workflow's graph is not known yet."""
 

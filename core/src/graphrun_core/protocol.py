@@ -12,12 +12,16 @@ CLAIM_PATH: Final = "/runner/v1/claim"
 EVENTS_PATH: Final = "/runner/v1/events"
 COMMAND_PATH: Final = "/runner/v1/command"
 REPORT_PATH: Final = "/runner/v1/report"
+LOGS_PATH: Final = "/runner/v1/logs"
 
 # A long poll is held open at most this long, in seconds; the caller may ask for less.
 MAX_COMMAND_WAIT_SECONDS: Final = 30
 # An events batch is sent when it holds this many events or when its oldest is this old.
 EVENTS_BATCH_SIZE: Final = 50
 EVENTS_BATCH_SECONDS: Final = 0.05
+# A chunk of the log is sent when this much has come (bytes; no chunk is larger) or when its oldest byte is this old.
+LOG_CHUNK_BYTES: Final = 256 * 1024
+LOG_CHUNK_SECONDS: Final = 30.0
 # An output up to this size (bytes of JSON) is kept in the resource; a larger one goes to object storage.
 OUTPUT_INLINE_BYTES: Final = 1024
 # The interrupts of an outcome together, in bytes of JSON; their values are cut to fit.
@@ -86,6 +90,19 @@ class Report(TypedDict, total=False):
     stopped: bool
     outcome: Outcome | None
     checkpoint: Checkpoint | None
+
+
+class LogChunk(TypedDict):
+    """Body of LOGS_PATH: a piece of what the attempt's processes wrote. Repeating one is harmless.
+
+    `offset` and `size` count bytes of that output. `text` is those bytes as UTF-8; what is none reads as U+FFFD, so
+    that its own size may differ. Where a chunk begins after the end of the one before, the bytes between are lost.
+    """
+
+    attempt: int
+    offset: int
+    size: int
+    text: str
 
 
 class Command(TypedDict):

@@ -5,7 +5,7 @@ A typed client could raise a validation error after its call took effect; JSON c
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -90,6 +90,31 @@ class Cluster:
             while line := await response.content.readline():
                 yield json.loads(line)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise ClusterUnavailable from error
+        finally:
+            if response is not None:
+                response.close()
+
+    async def pieces(
+        self, path: str, query: Mapping[str, str], silence: float | None
+    ) -> AsyncGenerator[bytes, None]:
+        """A long answer's body as it comes; before it, once it has begun, one empty piece.
+
+        Raises:
+            Missing, Invalid, ClusterRefused: what the API server said.
+            ClusterUnavailable: no answer, or the connection broke or was silent for `silence` seconds.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CALL_SECONDS, sock_read=silence)
+        response: aiohttp.ClientResponse | None = None
+        try:
+            raw = await self._send("GET", path, query, (None, JSON), timeout)
+            response = raw.response
+            if raw.status >= 400:  # noqa: PLR2004 - HTTP's number
+                raise refusal(raw.status, await raw.read())
+            yield b""
+            async for piece in response.content.iter_any():
+                yield piece
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise ClusterUnavailable from error
         finally:
             if response is not None:

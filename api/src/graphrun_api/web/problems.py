@@ -37,6 +37,7 @@ TABLE: Final[dict[type[errors.ApiError], Kind]] = {
     errors.WorkflowNotFound: Kind(404, "workflow-not-found", "Workflow not found"),
     errors.RunNotFound: Kind(404, "run-not-found", "Run not found"),
     errors.OutputNotFound: Kind(404, "output-not-found", "No output"),
+    errors.LogNotFound: Kind(404, "log-not-found", "No log"),
     errors.GraphNotFound: Kind(404, "graph-not-found", "Graph not known yet"),
     errors.CheckpointNotFound: Kind(404, "checkpoint-not-found", "Checkpoint not found"),
     errors.CheckpointDamaged: Kind(500, "checkpoint-damaged", "Checkpoint damaged"),
