@@ -25,6 +25,7 @@ from graphrun_api.runs.routes import router as run_routes
 from graphrun_api.runs.verb_routes import router as verb_routes
 from graphrun_api.web.body_limit import BodyLimit
 from graphrun_api.web.metrics import TimedRequests
+from graphrun_api.web.problem_routes import router as problem_routes
 from graphrun_api.web.problems import on_api_error, on_http_error, on_invalid_request, on_unexpected
 from graphrun_api.web.request_ids import RequestIds
 from graphrun_api.workflows.routes import router as workflow_routes
@@ -54,6 +55,7 @@ def public_api() -> FastAPI:
         workflow_routes,
         ticket_routes,
         client_routes,
+        problem_routes,
     ):
         api.include_router(router)
     _answer_with_problems(api)

@@ -254,3 +254,16 @@ async def test_health_metrics_and_document_need_no_token(api: Api) -> None:
         assert (await http.get("/api/projects/p/workflows")).status_code == 404
     assert "/api/projects/{project_id}/workflows/runs/{run_id}/execute" in paths
     assert 'route="/healthz"' in metrics
+
+
+async def test_the_type_of_a_problem_links_to_a_page_that_needs_no_token(rest: Rest, api: Api) -> None:
+    problem = await rest.refused(404, "GET", "/runs/nosuch")
+    async with httpx.AsyncClient(base_url=api.url, trust_env=False) as anyone:
+        page = await anyone.get(problem["type"])
+        unknown = await anyone.get("/problems/nosuch")
+        outside = await anyone.get("/problems/..%2Fproblems")
+
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert page.text.startswith(f"# {problem['title']}\n")
+    assert [unknown.status_code, outside.status_code] == [404, 404]

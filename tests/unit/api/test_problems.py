@@ -40,7 +40,7 @@ def test_a_problem_has_the_members_of_rfc_9457_and_ours() -> None:
     assert response.status_code == 422
     assert response.media_type == "application/problem+json"
     assert json.loads(bytes(response.body)) == {
-        "type": "urn:graphrun:problem:invalid-request",
+        "type": "/problems/invalid-request",
         "title": "Invalid request",
         "status": 422,
         "detail": "a: wrong",

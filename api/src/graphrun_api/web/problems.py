@@ -14,6 +14,10 @@ from graphrun_api.kube import errors as kube
 from graphrun_api.web.request_ids import current_request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
+# `type` is a reference relative to the API's own address, where each kind has a page.
+PAGES_PATH: Final = "/problems"
+# Of what the framework refuses by itself: no such path, or not with this method.
+HTTP_SLUG: Final = "http"
 _RETRY_SECONDS: Final = "2"
 
 
@@ -83,7 +87,7 @@ def document(
 ) -> dict[str, Any]:
     """The body of a problem; `errors` names each wrong field."""
     body: dict[str, Any] = {
-        "type": f"urn:graphrun:problem:{kind.slug}",
+        "type": f"{PAGES_PATH}/{kind.slug}",
         "title": kind.title,
         "status": kind.status,
         "detail": detail,
@@ -115,7 +119,7 @@ async def on_api_error(connection: HTTPConnection, error: Exception) -> Response
 async def on_http_error(connection: HTTPConnection, error: Exception) -> Response:
     """Exception handler for the framework's own 404, 405 and the like."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
-    kind = Kind(error.status_code, "http", str(error.detail))
+    kind = Kind(error.status_code, HTTP_SLUG, str(error.detail))
     body = document(kind, str(error.detail), connection.url.path)
     return JSONResponse(body, error.status_code, error.headers, media_type=MEDIA_TYPE)
 
