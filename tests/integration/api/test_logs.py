@@ -210,10 +210,10 @@ async def test_what_has_no_log_is_a_404_that_says_why(rest: Rest, run: str) -> N
         (f"/runs/{run}/logs?attempt=1&follow=true", "attempt 1"),
     ):
         problem = await rest.refused(404, "GET", path)
-        assert problem["type"] == "urn:graphrun:problem:log-not-found"
+        assert problem["type"] == "/problems/log-not-found"
         assert words in problem["detail"]
     problem = await rest.refused(404, "GET", "/runs/nobody/logs")
-    assert problem["type"] == "urn:graphrun:problem:run-not-found"
+    assert problem["type"] == "/problems/run-not-found"
 
 
 @pytest.mark.parametrize("query", ["attempt=0", "attempt=x", "tail=0", "tail=10001", "follow=perhaps"])
@@ -229,7 +229,7 @@ async def test_logs_need_a_right_of_their_own(api: Api, project: Project, run: s
         problem = await viewer.refused(403, "GET", f"/runs/{run}/logs")
         assert f"get workflowruns.graphrun.dev/{run}, subresource log," in problem["detail"]
         problem = await stranger.refused(404, "GET", f"/runs/{run}/logs")
-        assert problem["type"] == "urn:graphrun:problem:project-not-found"
+        assert problem["type"] == "/problems/project-not-found"
 
 
 async def test_a_run_of_another_project_has_no_log_here(
