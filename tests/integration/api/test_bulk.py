@@ -41,10 +41,10 @@ async def test_each_run_is_answered_as_the_single_call_would_in_the_order_of_the
     assert results[2] == results[4]
     assert results[2]["body"]["status"] == "PAUSING"
     problem = results[0]["body"]
-    assert problem["type"].endswith(":state-forbids")
+    assert problem["type"].endswith("/state-forbids")
     assert problem["status"] == 400
     assert problem["instance"].endswith(f"/workflows/runs/{pending}")
-    assert results[1]["body"]["type"].endswith(":run-not-found")
+    assert results[1]["body"]["type"].endswith("/run-not-found")
     assert (await project.run(running))["spec"]["state"] == "Paused"
     assert (await project.run(pending))["spec"]["state"] == "Pending"
 

@@ -86,7 +86,7 @@ async def test_a_run_that_has_stored_nothing_has_no_checkpoints(rest: Rest) -> N
     assert await rest.ok("GET", f"/runs/{run}/checkpoints") == {"items": [], "next_cursor": None}
     for path in ("latest", "latest/diff/latest", "1ef0-none"):
         problem = await rest.refused(404, "GET", f"/runs/{run}/checkpoints/{path}")
-        assert problem["type"].endswith(":checkpoint-not-found")
+        assert problem["type"].endswith("/checkpoint-not-found")
     await rest.refused(404, "GET", "/runs/nosuch/checkpoints")
 
 
@@ -208,7 +208,7 @@ async def test_a_damaged_state_is_told_as_a_problem(rest: Rest, storage: Storage
 
     for path in ("latest", "latest/value?path=/values", "latest/diff/latest"):
         problem = await rest.refused(500, "GET", f"/runs/{run}/checkpoints/{path}")
-        assert problem["type"].endswith(":checkpoint-damaged")
+        assert problem["type"].endswith("/checkpoint-damaged")
         assert problem["detail"]
     assert len((await rest.ok("GET", f"/runs/{run}/checkpoints"))["items"]) == 4
 
@@ -222,7 +222,7 @@ async def test_with_storage_away_states_are_503_and_all_else_goes_on(
         for path in ("", "/latest"):
             answer = await rest.send("GET", f"/runs/{run}/checkpoints{path}")
             assert answer.status_code == 503
-            assert answer.json()["type"].endswith(":storage-unavailable")
+            assert answer.json()["type"].endswith("/storage-unavailable")
             assert answer.headers["retry-after"]
         assert (await rest.ok("GET", f"/runs/{run}/status"))["status"] == "PENDING"
 

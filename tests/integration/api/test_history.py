@@ -134,7 +134,7 @@ async def test_a_run_that_has_not_begun_has_no_attempts_and_no_visits(rest: Rest
         await rest.refused(404, "GET", f"/runs/nosuch/{path}")
     for cursor in ("x", "e30", "W10"):
         problem = await rest.refused(400, "GET", f"/runs/{run}/timeline", params={"cursor": cursor})
-        assert problem["type"].endswith(":invalid-cursor")
+        assert problem["type"].endswith("/invalid-cursor")
 
 
 async def test_questions_of_a_project_are_listed_page_by_page_to_who_may_list_runs(

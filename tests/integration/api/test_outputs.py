@@ -61,7 +61,7 @@ async def test_an_output_of_another_run_is_not_read_and_one_that_is_gone_is_not_
         await store.aclose()
     assert (await rest.ok("GET", f"/runs/{owner}"))["output"] is None
     problem = await rest.refused(404, "GET", f"/runs/{owner}/output")
-    assert problem["type"].endswith(":output-not-found")
+    assert problem["type"].endswith("/output-not-found")
 
 
 @pytest.fixture
@@ -83,4 +83,4 @@ async def test_with_storage_away_the_run_is_shown_and_its_output_asked_for_again
 
     assert detail["status"] == "COMPLETED"
     assert detail["output_url"]
-    assert problem["type"].endswith(":storage-unavailable")
+    assert problem["type"].endswith("/storage-unavailable")

@@ -114,7 +114,7 @@ async def test_a_cursor_from_before_is_answered_with_410(
     await world.keep_up(NOW + 10 * DAY)
     async with many_of(api, rest) as many:
         problem = await many.problem("all", project=True, after=cursor)
-        assert (problem["status"], problem["type"].rpartition(":")[2]) == (410, "events-expired")
+        assert (problem["status"], problem["type"].rpartition("/")[2]) == (410, "events-expired")
         fresh = (await rest.ok("GET", "/runs"))["stream_cursor"]
         await many.subscribed("all", project=True, after=fresh)
 
