@@ -16,7 +16,7 @@ CANCELLED_SECONDS = 60
 WATCHED_ON_SECONDS = 1.0
 """How long after the last run of a batch is gone all of it are looked at again: nothing may have started any more."""
 
-OUTAGE_BATCH = 24
+OUTAGE_BATCH = 34
 """Runs of a batch for each of which the API has to go away, and to come back."""
 
 STARTING_SPREAD_SECONDS = 0.8
