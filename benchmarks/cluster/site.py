@@ -128,7 +128,12 @@ def _workflow(name: str) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {
             "graph": {"entrypoint": f"bench:{graph}", "files": files},
-            "defaults": {"retries": {"limit": 3, "backoffSeconds": 1}, "pause": {"deadlineSeconds": 3600}},
+            "defaults": {
+                "retries": {"limit": 3, "backoffSeconds": 1},
+                "pause": {"deadlineSeconds": 3600},
+                # Many wait side by side, and do nothing.
+                "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
+            },
             **WORKFLOWS[name],
         },
     }

@@ -4,17 +4,20 @@ import asyncio
 import random
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.cluster.figures import ARGO_ENDED, ARGO_SIGTERM, CANCEL, figures
-from benchmarks.cluster.processes import looking_at
+from benchmarks.cluster.processes import graph_processes, looking_at
 from benchmarks.cluster.site import Site
 from benchmarks.latency.phases import PHASES, Phase, batch_of, has_phase, is_claimed
 from benchmarks.tables import Cell, Column, Table
 
 CANCELLED_SECONDS = 60
 WATCHED_ON_SECONDS = 1.0
-"""How long a run is looked at after it is shown as cancelled: nothing of it may start any more."""
+"""How long after the last run of a batch is gone all of it are looked at again: nothing may have started any more."""
+
+OUTAGE_BATCH = 34
+"""Runs of a batch for each of which the API has to go away, and to come back."""
 
 STARTING_SPREAD_SECONDS = 0.8
 """A starting run is cancelled at a random moment of so many seconds after its Job has appeared."""
@@ -52,12 +55,14 @@ class Sample:
             process has imported LangGraph at most, and knows nothing of the run.
         shown: the phase is Cancelled, as a watch hears of it.
         empty: nothing is left in the pod's container, the supervisor included.
-        lied: the attempt was claimed, or a process of a claimed one began, after that.
+        claimed: the attempt was claimed when the phase was Cancelled.
+        lied: it was claimed, or a process of a claimed one began, after that.
     """
 
     gone: float
     shown: float
     empty: float
+    claimed: bool
     lied: bool
 
 
@@ -118,9 +123,10 @@ async def measure(
 async def _cell(site: Site, phase: Phase, way: Way, count: int) -> Cell_:
     cell = Cell_(phase)
     away_for_all = not way.api_up and not phase.needs_api
+    batch = phase.batch if way.api_up or away_for_all else OUTAGE_BATCH
     async with site.api_away() if away_for_all else nullcontext():
-        for _ in range(2 * count // phase.batch + 2):  # runs may leave the phase before their turn: bounded
-            wanted = min(phase.batch, count - len(cell.samples))
+        for _ in range(2 * count // batch + 2):  # runs may leave the phase before their turn: bounded
+            wanted = min(batch, count - len(cell.samples))
             if wanted <= 0:
                 break
             runs = await batch_of(site, phase, wanted)
@@ -130,6 +136,7 @@ async def _cell(site: Site, phase: Phase, way: Way, count: int) -> Cell_:
 
 
 async def _cancel_all(site: Site, cell: Cell_, way: Way, runs: list[str]) -> None:
+    seen: dict[str, Sample] = {}
     # Those that wait in line before its head, whose end would let the next one run.
     for run in sorted(runs, key=lambda run: not cell.phase.holds(site, run)):
         if cell.phase.batch == 1:
@@ -137,9 +144,18 @@ async def _cancel_all(site: Site, cell: Cell_, way: Way, runs: list[str]) -> Non
         in_phase = cell.phase.holds(site, run)
         sample = await cancel(site, run, way)
         if in_phase:
-            cell.samples.append(sample)
+            seen[run] = sample
         else:
             cell.left_out += 1
+    await asyncio.sleep(WATCHED_ON_SECONDS)
+    cell.samples += [
+        replace(sample, lied=sample.lied or _came_back(site, run, sample)) for run, sample in seen.items()
+    ]
+
+
+def _came_back(site: Site, run: str, sample: Sample) -> bool:
+    claimed = is_claimed(site.runs.last(run))
+    return claimed and (not sample.claimed or bool(graph_processes(site, run)))
 
 
 async def cancel(site: Site, run: str, way: Way) -> Sample:
@@ -151,14 +167,13 @@ async def cancel(site: Site, run: str, way: Way) -> Sample:
         else:
             await site.kube.patch_run(run, state="Cancelled")
         shown = await site.runs.until(run, has_phase("Cancelled"), CANCELLED_SECONDS)
-        claimed_then = is_claimed(site.runs.last(run))
-        await asyncio.sleep(WATCHED_ON_SECONDS)
+        claimed = is_claimed(site.runs.last(run))
         await presence.until_empty(CANCELLED_SECONDS)
-    claimed = is_claimed(site.runs.last(run))
     began_late = any(start > shown for start in presence.graph_starts)
     return Sample(
         gone=max(presence.graph_gone - began, 0.0) if claimed else 0.0,
         shown=shown - began,
         empty=max(presence.all_gone - began, 0.0),
-        lied=claimed and (began_late or not claimed_then),
+        claimed=claimed,
+        lied=claimed and began_late,
     )

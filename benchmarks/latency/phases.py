@@ -1,8 +1,11 @@
 """Brings runs into each phase in which they can be cancelled."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+import httpx
 
 from benchmarks.cluster.kube import Object
 from benchmarks.cluster.processes import graph_processes
@@ -71,12 +74,12 @@ async def _running(site: Site, workflow: str, **spec: object) -> str:
 
 
 async def _node_runs(site: Site, run: str) -> None:
-    await eventually(
-        lambda: site.client.rest.status(run),
-        lambda status: status["current_node"],
-        seconds=START_SECONDS,
-        what=f"a node of {run} runs",
-    )
+    async def node() -> str:
+        with contextlib.suppress(httpx.TransportError):  # a kept connection that was closed while it was idle
+            return str((await site.client.rest.status(run))["current_node"] or "")
+        return ""
+
+    await eventually(node, seconds=START_SECONDS, what=f"a node of {run} runs")
 
 
 async def _pausing(site: Site) -> str:

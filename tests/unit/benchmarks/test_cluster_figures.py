@@ -60,7 +60,8 @@ async def test_presence_waits_until_nothing_is_left() -> None:
 
 
 def test_a_phase_is_judged_by_the_later_proof_and_lies_are_called_so() -> None:
-    cell = Cell_(PHASES["sync"], [Sample(0.1, 0.7, 0.2, lied=True), Sample(0.2, 0.1, 0.3, lied=False)])
+    lie = Sample(0.1, 0.7, 0.2, claimed=True, lied=True)
+    cell = Cell_(PHASES["sync"], [lie, Sample(0.2, 0.1, 0.3, claimed=True, lied=False)])
 
     title, cells = cell.row()
 
