@@ -176,11 +176,16 @@ class World:
         return sight.phase
 
     async def pauses(self, run: Run, *, seconds: float = PATIENCE) -> None:
-        """Wait until it is paused, and check that nothing of it runs and REST says so."""
+        """Wait until it is paused, nothing of it runs, and REST says so: after an outage its watch comes back by and by."""
         sight = await self.witness.until_phase(run.name, "Paused", *TERMINAL, seconds=seconds)
         assert sight.phase == "Paused", self.witness.story(run.name)
         await self.nothing_left(run)
-        assert await self.rest_status(run) == "PAUSED"
+        await eventually(
+            lambda: self.rest_status(run),
+            lambda shown: shown == "PAUSED",
+            seconds=seconds,
+            what=f"{run.name} is PAUSED to REST",
+        )
 
     def done_as_often_as_allowed(self, run: Run, marks: Marks, crashes: int = 0) -> None:
         """Each visit once; after a crash the rounds under way again. And never two pods at once."""

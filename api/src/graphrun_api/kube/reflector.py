@@ -19,7 +19,8 @@ WATCH_SECONDS: Final = 10
 SILENCE_SECONDS: Final = 15.0
 _PAGE: Final = "500"
 _FIRST_BACKOFF: Final = 0.2
-_MAX_BACKOFF: Final = 5.0
+# For as long after an outage the views may be old, beside the watch itself.
+_MAX_BACKOFF: Final = 2.0
 _GONE: Final = 410
 
 Json = dict[str, Any]
