@@ -6,7 +6,13 @@ from benchmarks.api.site import Site
 from benchmarks.tables import Column, Table
 
 RUNNERS, BATCH = 32, 50
-COLUMNS = [Column("events/s"), Column("batches/s"), Column("p50 ms", 1), Column("p99 ms", 1), Column("CPU ms a batch", 2)]
+COLUMNS = [
+    Column("events/s"),
+    Column("batches/s"),
+    Column("p50 ms", 1),
+    Column("p99 ms", 1),
+    Column("CPU ms a batch", 2),
+]
 DATA = {"payload": {"text": "x" * 60}}
 
 
