@@ -29,7 +29,8 @@ async def workflow(project: Project) -> None:
 
 @pytest.fixture
 async def store(storage: StorageConfig) -> AsyncIterator[MinioStore]:
-    store = MinioStore(storage)
+    """With patience: what is stored here is large."""
+    store = MinioStore(dataclasses.replace(storage, retry_seconds=120))
     yield store
     await store.aclose()
 
