@@ -1,6 +1,7 @@
 """Outputs that are handed on from storage: in a little memory, in ranges, and never a part as if it were the whole."""
 
 import dataclasses
+import socket
 import tracemalloc
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -66,8 +67,15 @@ def json_of(size: int) -> bytes:
 
 @asynccontextmanager
 async def reading(rest: Rest, run: str, headers: dict[str, str]) -> AsyncIterator[httpx.Response]:
-    path = f"/api/projects/{rest.project.name}/workflows/runs/{run}/output"
-    async with rest.http.stream("GET", path, headers=headers) as answer:
+    """An open answer, of which the client's kernel keeps little: else it would take all of it before it is read."""
+    small = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)]
+    transport = httpx.AsyncHTTPTransport(socket_options=small)
+    url = f"{rest.http.base_url}/api/projects/{rest.project.name}/workflows/runs/{run}/output"
+    sent = {"Authorization": f"Bearer {rest.token}", **headers}
+    async with (
+        httpx.AsyncClient(transport=transport, timeout=120) as http,
+        http.stream("GET", url, headers=sent) as answer,
+    ):
         yield answer
 
 
@@ -143,7 +151,7 @@ async def test_small_outputs_have_ranges_too(rest: Rest, api: Api, project: Proj
 async def read_while(
     rest: Rest, run: str, headers: dict[str, str], happens: Callable[[], Awaitable[None]]
 ) -> bytes:
-    """The output, of which something happens to the rest once the first bytes are here: it is too large to be under way."""
+    """The output, to the rest of which something happens once its first bytes are here."""
     async with reading(rest, run, headers) as answer:
         pieces = answer.aiter_bytes()
         read = [await anext(pieces)]
