@@ -1,147 +1,47 @@
-"""Events as clients get them: for each type what its `data` holds. Fields may be added to `data`; none is taken away.
-
-They describe what is stored and sent as it came: nothing passes through these models on its way to a client.
-"""
+"""Events as clients get them. They are stored and sent as they came: nothing passes through these models on its way."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from graphrun_api.events.data_schemas import (
+    AcceptedData,
+    AwaitingData,
+    CheckpointData,
+    CompletedData,
+    CustomData,
+    EndData,
+    ErrorData,
+    LoadedData,
+    NoData,
+    NodeEndData,
+    PausedData,
+    ProgressData,
+    RetryData,
+    TokenData,
+)
 
-# --- what `data` holds
-class NoData(BaseModel):
-    """Nothing beyond the event itself."""
-
-
-class AcceptedData(BaseModel):
-    """What will be executed."""
-
-    workflow: str
-    revision: str = Field(description="the frozen spec that the run is pinned to; empty where it is not yet")
-
-
-class Topology(BaseModel):
-    """The graph as the runner loaded it, without LangGraph's `__start__` and `__end__` among the nodes."""
-
-    nodes: list[str]
-    edges: list[list[str]] = Field(description="[from, to]; `__start__` and `__end__` may stand there")
-    cyclic: bool
-    mermaid: str = Field(description="the drawing, as Mermaid text; empty where the graph cannot be drawn")
-    input_schema: dict[str, Any] | None = Field(
-        default=None,
-        description="JSON Schema of the input by the graph's own types; null where they tell none",
-    )
-
-
-class LoadedData(BaseModel):
-    """An attempt has loaded the graph."""
-
-    graph: Topology
-    checkpoint_id: str = Field(description="the checkpoint that it goes on from; empty: from the input")
+_EXAMPLE: Final[dict[str, Any]] = {
+    "seq": 3,
+    "run_id": "research-x7k2p",
+    "attempt": 1,
+    "type": "node_started",
+    "at": "2026-11-25T09:00:01.740000Z",
+    "node_id": "plan",
+    "data": {},
+}
 
 
-class ProgressData(BaseModel):
-    """What a node told by `graphrun_runner.progress()`."""
-
-    progress: float = Field(ge=0, le=1, description="the share of the visit that is done")
-
-
-class NodeEndData(BaseModel):
-    """How a visit ended."""
-
-    interrupted: bool | None = Field(
-        default=None, description="true where it stopped at interrupt(): the node runs again with the answer"
-    )
-
-
-class ErrorData(BaseModel):
-    """Why a visit failed."""
-
-    error: str = Field(description="`TypeName: text`, in one line")
-
-
-class RetryData(BaseModel):
-    """Why a visit is tried again."""
-
-    error: str = Field(description="`TypeName: text` of the try that failed, in one line")
-    attempt: int = Field(ge=2, description="the try that begins, of the node's own retry policy")
-
-
-class CheckpointData(BaseModel):
-    """A checkpoint that is stored."""
-
-    id: str
-    ns: str = Field(description="path of the subgraph; empty for the root graph")
-    step: int = Field(ge=-1, description="superstep, from -1 (the input)")
-    source: str = Field(description="input, loop, update or fork, as LangGraph says")
-    bytes: int = Field(ge=0, description="of its own object; what it shares with others is not in it")
-
-
-class CustomData(BaseModel):
-    """What a node wrote to LangGraph's stream writer."""
-
-    payload: Any = Field(description="as JSON; over 32 KiB the beginning of its text")
-
-
-class TokenData(BaseModel):
-    """A piece of a model's answer."""
-
-    text: str
-    message_id: str | None = Field(description="the same for all pieces of one message")
-
-
-class PausedData(BaseModel):
-    """Where the run stands still."""
-
-    checkpoint_id: str | None = Field(description="the latest that is known; null where there is none")
-    reason: str = Field(description="as in the run's status")
-
-
-class Interrupt(BaseModel):
-    """One open question."""
-
-    id: str = Field(description="key of its answer; empty at a breakpoint, which asks nothing")
-    node: str
-    value: Any = Field(
-        description="what the graph gave to interrupt(); all questions share 1 KiB: what is longer is cut, as text"
-    )
-
-
-class AwaitingData(BaseModel):
-    """What the graph asks."""
-
-    interrupts: list[Interrupt]
-
-
-class CompletedData(BaseModel):
-    """The end of a run that succeeded."""
-
-    reason: str
-    message: str
-    output: Any = Field(default=None, description="the output, where it is small")
-    output_ref: str | None = Field(
-        default=None, description="instead of `output`: its key in object storage; read it by `…/output`"
-    )
-
-
-class EndData(BaseModel):
-    """The end of a run that did not succeed."""
-
-    reason: str = Field(description="as in the run's status")
-    message: str
-
-
-# --- the events
 class _Event(BaseModel):
     seq: int = Field(ge=1, description="place in the run, dense; tokens that are no longer kept leave holes")
-    run_id: str
+    run_id: str = Field(description="the run")
     attempt: int = Field(ge=0, description="0 before the first")
-    at: datetime
+    at: datetime = Field(description="when it happened")
 
 
 class _OfRun(_Event):
-    node_id: None
+    node_id: None = Field(description="it is not one of a node")
 
 
 class _OfNode(_Event):
@@ -155,113 +55,113 @@ class _OfAnyNode(_Event):
 class RunAccepted(_OfRun):
     """The run was checked and will be executed. First of a run."""
 
-    type: Literal["run_accepted"]
-    data: AcceptedData
+    type: Literal["run_accepted"] = Field(description="what happened")
+    data: AcceptedData = Field(description="the details")
 
 
 class RunStarted(_OfRun):
     """The first attempt has loaded the graph."""
 
-    type: Literal["run_started"]
-    data: LoadedData
+    type: Literal["run_started"] = Field(description="what happened")
+    data: LoadedData = Field(description="the details")
 
 
 class RunResumed(_OfRun):
     """A further attempt has loaded the graph: after a pause, an answer or a failure of the one before."""
 
-    type: Literal["run_resumed"]
-    data: LoadedData
+    type: Literal["run_resumed"] = Field(description="what happened")
+    data: LoadedData = Field(description="the details")
 
 
 class NodeStarted(_OfNode):
     """A visit of a node began."""
 
-    type: Literal["node_started"]
-    data: NoData
+    type: Literal["node_started"] = Field(description="what happened")
+    data: NoData = Field(description="the details")
 
 
 class NodeProgress(_OfAnyNode):
     """A node told how far it is."""
 
-    type: Literal["node_progress"]
-    data: ProgressData
+    type: Literal["node_progress"] = Field(description="what happened")
+    data: ProgressData = Field(description="the details")
 
 
 class NodeCompleted(_OfNode):
     """A visit of a node ended without an error."""
 
-    type: Literal["node_completed"]
-    data: NodeEndData
+    type: Literal["node_completed"] = Field(description="what happened")
+    data: NodeEndData = Field(description="the details")
 
 
 class NodeFailed(_OfNode):
     """A visit of a node ended by an error, its retries used up."""
 
-    type: Literal["node_failed"]
-    data: ErrorData
+    type: Literal["node_failed"] = Field(description="what happened")
+    data: ErrorData = Field(description="the details")
 
 
 class NodeRetrying(_OfNode):
     """A try of a node failed, and the next one begins."""
 
-    type: Literal["node_retrying"]
-    data: RetryData
+    type: Literal["node_retrying"] = Field(description="what happened")
+    data: RetryData = Field(description="the details")
 
 
 class CheckpointSaved(_OfRun):
     """A checkpoint is in object storage: what happened before it is not done again."""
 
-    type: Literal["checkpoint_saved"]
-    data: CheckpointData
+    type: Literal["checkpoint_saved"] = Field(description="what happened")
+    data: CheckpointData = Field(description="the details")
 
 
 class Custom(_OfAnyNode):
     """An event of the graph's own."""
 
-    type: Literal["custom"]
-    data: CustomData
+    type: Literal["custom"] = Field(description="what happened")
+    data: CustomData = Field(description="the details")
 
 
 class Token(_OfAnyNode):
     """A piece of a model's answer, as it came. Kept for a day at most, other events for much longer."""
 
-    type: Literal["token"]
-    data: TokenData
+    type: Literal["token"] = Field(description="what happened")
+    data: TokenData = Field(description="the details")
 
 
 class RunPaused(_OfRun):
     """Nothing runs any more; the state is stored."""
 
-    type: Literal["run_paused"]
-    data: PausedData
+    type: Literal["run_paused"] = Field(description="what happened")
+    data: PausedData = Field(description="the details")
 
 
 class RunAwaitingInput(_OfRun):
     """The graph asks by interrupt(); nothing runs until `resume` brings an answer."""
 
-    type: Literal["run_awaiting_input"]
-    data: AwaitingData
+    type: Literal["run_awaiting_input"] = Field(description="what happened")
+    data: AwaitingData = Field(description="the details")
 
 
 class RunCompleted(_OfRun):
     """The graph ran to its end. Last of a run."""
 
-    type: Literal["run_completed"]
-    data: CompletedData
+    type: Literal["run_completed"] = Field(description="what happened")
+    data: CompletedData = Field(description="the details")
 
 
 class RunFailed(_OfRun):
     """The run failed for good. Last of a run; nodes that still ran count as cancelled."""
 
-    type: Literal["run_failed"]
-    data: EndData
+    type: Literal["run_failed"] = Field(description="what happened")
+    data: EndData = Field(description="the details")
 
 
 class RunCancelled(_OfRun):
     """The run was cancelled, or its resource deleted, and nothing of it runs. Last of a run."""
 
-    type: Literal["run_cancelled"]
-    data: EndData
+    type: Literal["run_cancelled"] = Field(description="what happened")
+    data: EndData = Field(description="the details")
 
 
 class RunEvent(
@@ -293,6 +193,10 @@ class RunEvent(
 class EventPage(BaseModel):
     """Stored events of a run."""
 
-    items: list[RunEvent]
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [_EXAMPLE], "next_cursor": 3, "last_seq": 14}]}
+    )
+
+    items: list[RunEvent] = Field(description="oldest first after a seq, newest first before one")
     next_cursor: int | None = Field(description="the `after` (or `before`) of the next page")
     last_seq: int = Field(ge=0, description="of the run's newest event; 0 where there is none yet")
