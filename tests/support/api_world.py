@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import httpx
 
@@ -59,8 +60,16 @@ def settings_for(dsn: str, storage: StorageConfig) -> Settings:
     )
 
 
+class Reachable(Protocol):
+    """A control plane, or what stands between it and us."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """By which it is reached."""
+
+
 @asynccontextmanager
-async def running_api(plane: ControlPlane, settings: Settings) -> AsyncIterator[Api]:
+async def running_api(plane: Reachable, settings: Settings) -> AsyncIterator[Api]:
     """A replica in this process, ready."""
     cluster = await connect({"KUBECONFIG": str(plane.kubeconfig)})
     try:

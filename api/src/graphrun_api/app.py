@@ -86,7 +86,15 @@ def public_app(program: Program) -> ASGIApp:
             allow_origins=program.origins,
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"],
+            expose_headers=[
+                "Content-Range",
+                "ETag",
+                "Link",
+                "Location",
+                "Preference-Applied",
+                "Retry-After",
+                "X-Request-ID",
+            ],
             max_age=_CORS_SECONDS,
         )
     return _wrapped(api, program, "public", _PUBLIC_BODY_BYTES)

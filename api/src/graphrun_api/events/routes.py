@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSocket
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from graphrun_api.events.admission import Admission
 from graphrun_api.events.following import RunStream
 from graphrun_api.events.multiplex import Multiplex, StreamRooms
 from graphrun_api.events.reads import EventQuery
+from graphrun_api.events.schemas import EventPage
 from graphrun_api.events.socket import EventSocket, Subject
 from graphrun_api.events.sse import MEDIA_TYPE, EventStream
 from graphrun_api.events.tickets import TICKET_SECONDS, Ticket, Tickets
@@ -60,10 +61,18 @@ def _listed(types: str | None) -> list[str] | None:
     return [item for item in types.split(",") if item] if types else None
 
 
+_REPLAY_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "a page, or with `Accept: text/event-stream` each event as a block of `id` (its seq), `event` "
+        "(its type) and `data` (the event as JSON)",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+    },
+    204: {"description": "with `Accept: text/event-stream`: the run has ended, and all of it is known"},
+}
+
+
 @router.get(
-    "/{run_id}/events",
-    summary="Events of a run",
-    responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
+    "/{run_id}/events", summary="Events of a run", response_model=EventPage, responses=_REPLAY_ANSWERS
 )
 async def replay(
     request: Request,

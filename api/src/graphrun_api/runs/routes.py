@@ -12,6 +12,7 @@ from graphrun_api.errors import BodyInvalid
 from graphrun_api.events.run_page import RunQuery
 from graphrun_api.finding import RunId
 from graphrun_api.runs.live_view import LiveView
+from graphrun_api.runs.output_answers import answer_with
 from graphrun_api.runs.schemas import (
     Created,
     CreateRun,
@@ -121,10 +122,19 @@ async def status(run_id: RunId, access: Reader, view: Annotated[LiveView, Depend
     return answer(await view.status(access, run_id))
 
 
-@router.get("/{run_id}/output", summary="Output of a run", response_class=JSONResponse)
-async def output(run_id: RunId, access: Reader, service: RunsService) -> Response:
-    """The output as the graph left it, of any size; 409 until the run has completed."""
-    return Response(await service.output(access, run_id), media_type="application/json")
+@router.head("/{run_id}/output", include_in_schema=False)
+@router.get(
+    "/{run_id}/output",
+    summary="Output of a run",
+    response_class=JSONResponse,
+    responses={206: {"description": "the part that Range asks for"}},
+)
+async def output(request: Request, run_id: RunId, access: Reader, service: RunsService) -> Response:
+    """The output as the graph left it, of any size; 409 until the run has completed.
+
+    It comes from storage as it is read. One range of bytes is served, and HEAD tells the size.
+    """
+    return await answer_with(await service.output(access, run_id), request)
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -49,6 +49,7 @@ TABLE: Final[dict[type[errors.ApiError], Kind]] = {
     errors.AlreadyThere: Kind(409, "already-there", "Already there"),
     errors.MediaTypeWrong: Kind(415, "media-type", "Unsupported media type"),
     errors.BodyMalformed: Kind(400, "malformed-json", "Malformed JSON"),
+    errors.RangeUnsatisfiable: Kind(416, "range-unsatisfiable", "Range behind the end"),
     errors.BodyInvalid: Kind(422, "invalid-request", "Invalid request"),
     errors.BodyTooLarge: Kind(413, "body-too-large", "Body too large"),
     errors.InputInvalid: Kind(422, "invalid-input", "Input breaks the workflow's schema"),
