@@ -87,11 +87,9 @@ async def test_wrong_fields_are_named(rest: Rest) -> None:
 
 
 async def test_what_the_crd_refuses_is_told_by_field(rest: Rest) -> None:
-    body = {"workflow": "flow", "options": {"timeouts": {"start_seconds": -1}}}
+    problem = await rest.refused(422, "POST", "", json={"name": "wrong", "spec": {}})
 
-    problem = await rest.refused(422, "POST", "/runs", json=body)
-
-    assert problem["errors"][0]["field"] == "spec.timeouts.startSeconds"
+    assert problem["errors"][0]["field"] == "spec.graph"
 
 
 async def test_what_an_admission_policy_refuses_is_told_by_field(rest: Rest) -> None:

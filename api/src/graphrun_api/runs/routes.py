@@ -1,10 +1,10 @@
 """Routes of runs: they translate, nothing else."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import WithJsonSchema
 
 from graphrun_api import standing
 from graphrun_api.auth.guard import Access, needs
@@ -21,7 +21,7 @@ from graphrun_api.runs.schemas import (
 )
 from graphrun_api.runs.service import Runs
 from graphrun_api.web.answers import answer
-from graphrun_api.web.parameters import with_zone
+from graphrun_api.web.parameters import Moment
 from graphrun_api.web.preconditions import IdempotencyKey, link_next, unless_known
 from graphrun_core import names
 
@@ -30,8 +30,9 @@ router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["ru
 Statuses = Annotated[
     str | None, Query(pattern=f"^({'|'.join(standing.ALL)})$", description="only runs of this status")
 ]
+_LabelText = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[^=]+="})]
 Label = Annotated[
-    list[str] | None, Query(description="only runs with this label, key=value; may be repeated")
+    list[_LabelText] | None, Query(description="only runs with this label, key=value; may be repeated")
 ]
 
 
@@ -58,14 +59,14 @@ class Filters:
         self,
         status: Statuses = None,
         workflow: Annotated[str | None, Query(max_length=253)] = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
+        created_after: Moment | None = None,
+        created_before: Moment | None = None,
         label: Label = None,
     ) -> None:
         self.status = status
         self.workflow = workflow
-        self.created_after = with_zone("created_after", created_after)
-        self.created_before = with_zone("created_before", created_before)
+        self.created_after = created_after
+        self.created_before = created_before
         self.labels = dict(_label(item) for item in label) if label else None
 
 

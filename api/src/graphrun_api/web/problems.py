@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
@@ -121,7 +122,17 @@ async def on_http_error(connection: HTTPConnection, error: Exception) -> Respons
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
     kind = Kind(error.status_code, HTTP_SLUG, str(error.detail))
     body = document(kind, str(error.detail), connection.url.path)
-    return JSONResponse(body, error.status_code, error.headers, media_type=MEDIA_TYPE)
+    headers = dict(error.headers or {})
+    if kind.status == 405:  # noqa: PLR2004 - HTTP's number
+        headers["Allow"] = ", ".join(methods_of(connection))
+    return JSONResponse(body, error.status_code, headers, media_type=MEDIA_TYPE)
+
+
+def methods_of(connection: HTTPConnection) -> list[str]:
+    """What may be done with the path of a request. The framework tells those of the first route that fits it alone."""
+    routes = iter_route_contexts(connection.app.routes)
+    fitting = (route for route in routes if route.methods and route.path_regex.match(connection.url.path))
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def on_invalid_request(connection: HTTPConnection, error: Exception) -> Response:
