@@ -87,11 +87,19 @@ def test_what_breaks_a_bound_is_told_once_by_the_name_that_was_sent(options: Jso
 
 
 def test_quantities_and_labels_are_taken_as_kubernetes_takes_them() -> None:
-    amounts = ["500m", "2", "1.5", ".5", "+1", "1e3", "1E-3", "1Gi", 2, 0]
+    amounts = ["500m", "2", "1.5", ".5", "+1", "1e3", "1E-3", "1Gi", 2, 0, 3.0]
     for amount in amounts:
         assert Options.model_validate({"resources": {"requests": {"cpu": amount}}})
     labels = {"app.kubernetes.io/name": "a", "A_b.c-d": "", "x": "a" * 63}
     assert TypeAdapter(Labels).validate_python(labels) == labels
+
+
+def test_a_whole_number_may_have_a_point_as_json_has_it() -> None:
+    told = Options.model_validate({"retries": {"limit": 5.0}, "resources": {"limits": {"cpu": 2.0}}})
+    assert told.model_dump(exclude_unset=True) == {
+        "retries": {"limit": 5},
+        "resources": {"limits": {"cpu": 2}},
+    }
 
 
 @pytest.mark.parametrize("text", ["0.5", "1700000000", "2026-01-31", "2026-01-31T12:00:00", "now", ""])

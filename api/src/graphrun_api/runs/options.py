@@ -6,13 +6,12 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from graphrun_api.web.parameters import Labels
+from graphrun_api.web.parameters import WHOLE, Labels
 
 Json = dict[str, Any]
-# JSON knows numbers from texts and truth values; so do we.
-_Clock = Annotated[int, Field(strict=True, ge=1, le=31_536_000)]
-_Pause = Annotated[int, Field(strict=True, ge=0, le=86_400)]
-_Count = Annotated[int, Field(strict=True, ge=0, le=1000)]
+_Clock = Annotated[int, Field(ge=1, le=31_536_000), WHOLE]
+_Pause = Annotated[int, Field(ge=0, le=86_400), WHOLE]
+_Count = Annotated[int, Field(ge=0, le=1000), WHOLE]
 _QUANTITY: Final = r"\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?"
 _LONGEST_QUANTITY: Final = 32
 _LARGEST_NUMBER: Final = 2**53
@@ -26,6 +25,8 @@ _AMOUNT: Final[Json] = {
 
 def _amount(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     """A quantity as it was written; in one go, for of two kinds pydantic would tell two errors."""
+    if isinstance(value, float) and value.is_integer():
+        return _amount(int(value))
     if isinstance(value, str):
         is_fine = len(value) <= _LONGEST_QUANTITY and re.fullmatch(_QUANTITY, value) is not None
     else:
@@ -84,15 +85,15 @@ class Toleration(Body):
     operator: Literal["Exists", "Equal"] | None = None
     value: str | None = Field(default=None, max_length=63)
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: int | None = Field(
-        default=None, alias="tolerationSeconds", strict=True, ge=0, le=31_536_000
+    toleration_seconds: Annotated[int, Field(ge=0, le=31_536_000), WHOLE] | None = Field(
+        default=None, alias="tolerationSeconds"
     )
 
 
 class Config(Body):
     """The part of LangGraph's RunnableConfig that a run may set."""
 
-    recursion_limit: int | None = Field(default=None, strict=True, ge=1, le=10_000_000)
+    recursion_limit: Annotated[int, Field(ge=1, le=10_000_000), WHOLE] | None = None
     tags: list[Annotated[str, Field(max_length=128)]] | None = Field(default=None, max_length=32)
     configurable: Json | None = None
 
@@ -105,7 +106,7 @@ class Options(Body):
     pause: PauseOptions | None = None
     durability: Literal["async", "sync"] | None = None
     resources: ResourceAmounts | None = None
-    ttl_seconds_after_finished: int | None = Field(default=None, strict=True, ge=0, le=315_360_000)
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=315_360_000), WHOLE] | None = None
     node_selector: dict[str, Annotated[str, Field(max_length=63)]] | None = Field(default=None, max_length=32)
     tolerations: list[Toleration] | None = Field(default=None, max_length=32)
     priority_class_name: str | None = Field(default=None, max_length=253)

@@ -1,5 +1,6 @@
 """Routes of runs: they translate, nothing else."""
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,7 +11,7 @@ from graphrun_api import standing
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.errors import BodyInvalid
 from graphrun_api.events.run_page import RunQuery
-from graphrun_api.finding import RunId
+from graphrun_api.finding import NAME_PATTERN, RunId
 from graphrun_api.runs.live_view import LiveView
 from graphrun_api.runs.schemas import (
     Created,
@@ -21,7 +22,7 @@ from graphrun_api.runs.schemas import (
 )
 from graphrun_api.runs.service import Runs
 from graphrun_api.web.answers import answer
-from graphrun_api.web.parameters import Moment
+from graphrun_api.web.parameters import LABEL_PATTERN, Moment
 from graphrun_api.web.preconditions import IdempotencyKey, link_next, unless_known
 from graphrun_core import names
 
@@ -30,7 +31,7 @@ router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["ru
 Statuses = Annotated[
     str | None, Query(pattern=f"^({'|'.join(standing.ALL)})$", description="only runs of this status")
 ]
-_LabelText = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[^=]+="})]
+_LabelText = Annotated[str, WithJsonSchema({"type": "string", "pattern": LABEL_PATTERN})]
 Label = Annotated[
     list[_LabelText] | None, Query(description="only runs with this label, key=value; may be repeated")
 ]
@@ -58,7 +59,7 @@ class Filters:
     def __init__(
         self,
         status: Statuses = None,
-        workflow: Annotated[str | None, Query(max_length=253)] = None,
+        workflow: Annotated[str | None, Query(max_length=253, pattern=NAME_PATTERN)] = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         label: Label = None,
@@ -129,7 +130,7 @@ async def output(run_id: RunId, access: Reader, service: RunsService) -> Respons
 
 
 def _label(text: str) -> tuple[str, str]:
-    key, found, value = text.partition("=")
-    if not found or not key:
-        raise BodyInvalid("label: write key=value")
+    if not re.fullmatch(LABEL_PATTERN, text):
+        raise BodyInvalid(f"label: write key=value, as labels of Kubernetes are, not {text[:100]!r}")
+    key, _, value = text.partition("=")
     return key, value

@@ -1,13 +1,15 @@
 """Bodies of requests and answers about runs."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from graphrun_api.runs.options import Body, Options, PauseOptions
 
 Json = dict[str, Any]
+_GIVEN: Final[Json] = {"not": {"type": "null"}}
 
 
 class CreateRun(Body):
@@ -45,7 +47,13 @@ class StateUpdate(Body):
 class ResumeRun(Body):
     """Go on from a pause or an interrupt()."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"value": {"approved": True}}]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"value": {"approved": True}}],
+            "not": {"required": ["value", "update"], "properties": {"value": _GIVEN, "update": _GIVEN}},
+        },
+    )
 
     checkpoint_id: str = Field(
         default="", max_length=64, description="an earlier checkpoint; default is the latest"
@@ -60,7 +68,7 @@ class ResumeRun(Body):
     def _value_or_update(self) -> Self:
         if self.value is not None and self.update is not None:
             message = "give value or update, not both: after an update open questions are asked anew"
-            raise ValueError(message)
+            raise PydanticCustomError("value_or_update", message)
         return self
 
 

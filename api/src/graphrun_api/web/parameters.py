@@ -24,6 +24,21 @@ Labels = Annotated[
     WithJsonSchema(_LABELS),
 ]
 
+LABEL_PATTERN: Final = f"^({_PREFIX}/)?{_NAME}=({_NAME})?$"
+# Postgres has no text with a NUL in it, nor has a key in object storage.
+TEXT_PATTERN: Final = r"^[^\x00]*$"
+
+
+def _no_text(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    """Not what only looks like a number. JSON's 5.0 is a whole one."""
+    if isinstance(value, str | bool):
+        raise PydanticCustomError("whole", "a whole number is needed, not a text or a truth value")
+    return value
+
+
+# Stands behind the bounds, which belong to the number.
+WHOLE: Final = BeforeValidator(_no_text)
+
 
 def _written_out(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     """Not what only a guess could make a time of: a number, a day, an hour of no zone."""

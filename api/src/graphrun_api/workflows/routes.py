@@ -42,7 +42,10 @@ router = APIRouter(prefix="/api/projects/{project_id}/workflows", tags=["workflo
 _WEEK: Final = timedelta(days=7)
 _LONGEST: Final = timedelta(days=400)
 _PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
-WorkflowName = Annotated[str, Path(max_length=253, pattern=_PATTERN, description="name of the workflow")]
+_OR_NONE = f"^({_PATTERN[1:-1]})?$"
+WorkflowName = Annotated[
+    str, Path(max_length=names.MAX_NAME_LENGTH, pattern=_PATTERN, description="name of the workflow")
+]
 
 
 def _service(request: Request) -> Workflows:
@@ -122,7 +125,9 @@ async def graph(
     request: Request,
     workflow_name: WorkflowName,
     access: Reader,
-    revision: Annotated[str, Query(max_length=63, description="of this frozen revision")] = "",
+    revision: Annotated[
+        str, Query(max_length=63, pattern=_OR_NONE, description="of this frozen revision")
+    ] = "",
 ) -> WorkflowGraph:
     """Nodes, edges, a Mermaid drawing and the input's JSON Schema, as known since a run has loaded the graph."""
     graphs: Graphs = request.app.state.graphs
