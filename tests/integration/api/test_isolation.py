@@ -285,6 +285,13 @@ async def test_the_cursors_of_another_project_are_no_cursors(
         assert problem["type"] == "/problems/invalid-cursor"
         made_up = await neighbour.refused(400, "GET", path, params={"cursor": "made-up"})
         assert problem["detail"] == made_up["detail"]
+    await rest.project.workflow("more")
+    workflows = await rest.ok("GET", "", params={"limit": 1})
+    # of the cluster's own making, a place in the alphabet: good, but for what is one's own alone
+    shown = await neighbour.send("GET", "", params={"cursor": workflows["next_cursor"]})
+    assert shown.status_code == 400 or {item["project"] for item in shown.json()["items"]} <= {
+        neighbour.project.name
+    }
     async with many_of(api, neighbour) as many:
         problem = await many.problem("all", project=True, after=page["stream_cursor"])
     assert problem["type"] == "/problems/invalid-cursor"
