@@ -3,52 +3,21 @@
 Whoever may not look gets, to the letter, what they would get of a project that does not exist.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from fastapi.routing import APIWebSocketRoute, iter_route_contexts
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from graphrun_api.app import public_api
 from graphrun_checkpoints import StorageConfig
 from support.api_world import Api, Kube, Project, Rest, rest_of
 from support.full_run import FullRun, allow_logs, full_run
 from support.streams import many_of
+from support.walk import answer_to, calls, sockets, told
 
 Json = dict[str, Any]
-SPEC = {"graph": {"entrypoint": "a:graph"}}
-# What an operation that takes a body is sent, by the end of its path.
-BODIES: dict[tuple[str, str], Json] = {
-    ("post", "/workflows"): {"name": "fresh", "spec": SPEC},
-    ("put", "/{workflow_name}"): {"spec": SPEC},
-    ("post", "/workflows/runs"): {"workflow": "flow"},
-    ("post", "/execute"): {},
-    ("post", "/pause"): {},
-    ("post", "/resume"): {},
-    ("post", "/fork"): {},
-    ("post", "/bulk"): {"action": "cancel", "run_ids": ["run"]},
-}
-QUERIES: dict[str, Json] = {"/value": {"path": "/values/text"}}
-# The parts of an answer that say when and where, not what.
-CIRCUMSTANCES = {"date", "x-request-id"}
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request as it is sent, but for the project."""
-
-    method: str
-    path: str
-    body: Json | None = None
-    query: Json = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
 
 
 @pytest.fixture(autouse=True)
@@ -76,68 +45,6 @@ async def neighbour(api: Api, elsewhere: Project) -> AsyncIterator[Rest]:
     """Somebody who may do everything there, and nothing here."""
     async with rest_of(api, elsewhere) as neighbour:
         yield neighbour
-
-
-def calls(full: FullRun) -> Iterator[Call]:
-    """Every operation in a project that the document has, about things that are really there."""
-    for path, operations in public_api().openapi()["paths"].items():
-        if "{project_id}" not in path:
-            continue
-        filled = filled_path(path, full)
-        for method, operation in operations.items():
-            query = next((query for end, query in QUERIES.items() if path.endswith(end)), {})
-            yield Call(method, filled, body_of(method, path, operation, full), query)
-            if path.endswith("/events"):
-                yield Call(method, filled, headers={"Accept": "text/event-stream"})
-
-
-def sockets(full: FullRun) -> list[str]:
-    """The path of every WebSocket."""
-    contexts = iter_route_contexts(public_api().routes)
-    found = [
-        context.path
-        for context in contexts
-        if isinstance(context.original_route, APIWebSocketRoute) and context.path
-    ]
-    assert len(found) == 2
-    return [filled_path(path, full) for path in found]
-
-
-def filled_path(path: str, full: FullRun) -> str:
-    """The path about what is really there; its project is left open."""
-    named = {
-        "run_id": full.run,
-        "workflow_name": "flow",
-        "checkpoint_id": full.checkpoints[0],
-        "other_id": full.checkpoints[-1],
-    }
-    return path.format(project_id="{project}", **named)
-
-
-def body_of(method: str, path: str, operation: Json, full: FullRun) -> Json | None:
-    if "requestBody" not in operation:
-        return None
-    [body] = [body for (verb, end), body in BODIES.items() if verb == method and path.endswith(end)]
-    return {**body, "run_ids": [full.run]} if "run_ids" in body else body
-
-
-async def answer_to(http: httpx.AsyncClient, call: Call, project: str) -> httpx.Response:
-    return await http.request(
-        call.method,
-        call.path.replace("{project}", project),
-        params=call.query,
-        headers=call.headers,
-        json=call.body,
-    )
-
-
-def told(answer: httpx.Response, project: str) -> tuple[int, Json, Json]:
-    """What an answer tells, but for its circumstances."""
-    headers = {key: value for key, value in answer.headers.items() if key not in CIRCUMSTANCES}
-    body = answer.json()
-    body.pop("request_id")
-    body["instance"] = body["instance"].replace(project, "{project}")
-    return answer.status_code, headers, body
 
 
 def nowhere(project: Project) -> str:

@@ -4,7 +4,6 @@ import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from graphrun_api.web.parameters import WHOLE, Labels
 
@@ -32,8 +31,8 @@ def _amount(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     else:
         is_fine = type(value) is int and 0 <= value <= _LARGEST_NUMBER
     if not is_fine:
-        kind, message = "quantity", "write a quantity that is not negative, for example 500m, 2 or 1Gi"
-        raise PydanticCustomError(kind, message)
+        message = "write a quantity that is not negative, for example 500m, 2 or 1Gi"
+        raise ValueError(message)
     return value
 
 

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from graphrun_api.runs.options import Body, Options, PauseOptions
 
@@ -68,7 +67,7 @@ class ResumeRun(Body):
     def _value_or_update(self) -> Self:
         if self.value is not None and self.update is not None:
             message = "give value or update, not both: after an update open questions are asked anew"
-            raise PydanticCustomError("value_or_update", message)
+            raise ValueError(message)
         return self
 
 

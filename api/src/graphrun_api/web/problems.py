@@ -156,7 +156,7 @@ def explain(error: RequestValidationError) -> errors.ApiError:
     for item in found:
         if item["type"] == "json_invalid":
             return malformed(error.body if isinstance(error.body, str) else "", item)
-    fields = [errors.FieldError(_path(item["loc"]), str(item["msg"])) for item in found]
+    fields = [errors.FieldError(_path(item["loc"]), _words(str(item["msg"]))) for item in found]
     summary = "; ".join(f"{field.field}: {field.message}" for field in fields)
     return errors.BodyInvalid(summary, fields=fields)
 
@@ -173,6 +173,11 @@ def describe_place(text: str, position: int, reason: str) -> str:
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
     return f"the body is no JSON at line {line}, column {column}: {reason}"
+
+
+def _words(message: str) -> str:
+    """Ours are whole as they are; pydantic says before them which exception carried them."""
+    return message.removeprefix("Value error, ")
 
 
 def _path(location: tuple[int | str, ...]) -> str:
