@@ -4,7 +4,11 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import (
+    RequestValidationError,
+    ValidationException,
+    WebSocketRequestValidationError,
+)
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -141,6 +145,12 @@ async def on_invalid_request(connection: HTTPConnection, error: Exception) -> Re
     return response_to(explain(error), connection.url.path)
 
 
+async def on_invalid_socket(connection: HTTPConnection, error: Exception) -> Response:
+    """The same for the parameters of a WebSocket, which is then refused as any request is."""
+    assert isinstance(error, WebSocketRequestValidationError)  # noqa: S101 - registered for this class alone
+    return response_to(_told_by_field(error), connection.url.path)
+
+
 async def on_unexpected(connection: HTTPConnection, _error: Exception) -> Response:
     """Exception handler of last resort; the server logs the traceback."""
     kind = TABLE[errors.ApiError]
@@ -152,11 +162,14 @@ def explain(error: RequestValidationError) -> errors.ApiError:
     """Say in our words what the framework found."""
     if isinstance(error.body, bytes):  # left unread, for its Content-Type was another one
         return errors.MediaTypeWrong()
-    found = error.errors()
-    for item in found:
+    for item in error.errors():
         if item["type"] == "json_invalid":
             return malformed(error.body if isinstance(error.body, str) else "", item)
-    fields = [errors.FieldError(_path(item["loc"]), _words(str(item["msg"]))) for item in found]
+    return _told_by_field(error)
+
+
+def _told_by_field(error: ValidationException) -> errors.BodyInvalid:
+    fields = [errors.FieldError(_path(item["loc"]), _words(str(item["msg"]))) for item in error.errors()]
     summary = "; ".join(f"{field.field}: {field.message}" for field in fields)
     return errors.BodyInvalid(summary, fields=fields)
 
