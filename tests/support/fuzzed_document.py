@@ -8,6 +8,8 @@ from typing import Any, Final
 Json = dict[str, Any]
 _METHODS: Final = ("get", "put", "post", "delete")
 _CHANGING: Final = {"put", "delete"}
+# Others are there too, or come to be on the way: these are wrong by their form alone.
+_OPEN: Final = {"workflow_name", "path"}
 _SPEC: Final[Json] = {"graph": {"entrypoint": "research.graph:graph"}}
 
 
@@ -32,12 +34,11 @@ def narrowed(document: Json, things: Things) -> Json:
         parameters = operation.setdefault("parameters", [])
         _declare_project(path, parameters)
         for parameter in parameters:
-            if known := _known(path, method, parameter["name"], things):
-                parameter["schema"] = {"type": "string", "enum": known}
-            if parameter["name"] == "workflow_name" and parameter["in"] == "path":
-                # Others are made on the way, and then there: a name is wrong by its form alone.
-                known = [things.spare_workflow if method in _CHANGING else things.workflow]
-                parameter["schema"] = {"anyOf": [{"enum": known}, parameter["schema"]]}
+            known = {"type": "string", "enum": _known(path, method, parameter["name"], things)}
+            if parameter["name"] in _OPEN:
+                parameter["schema"] = {"anyOf": [known, parameter["schema"]]}
+            elif known["enum"]:
+                parameter["schema"] = known
         _describe_refusals(operation)
     schemas = found["components"]["schemas"]
     schemas["CreateRun"]["properties"]["workflow"] = {"type": "string", "enum": [things.workflow]}
@@ -63,6 +64,7 @@ def _known(path: str, method: str, name: str, things: Things) -> list[str]:
     is_patient = path.endswith(("/pause", "/logs"))
     return {
         "project_id": [things.project],
+        "workflow_name": [things.spare_workflow if is_changed else things.workflow],
         "run_id": [things.spare_run] if is_changed else [things.ended] if is_patient else things.runs,
         "checkpoint_id": [*things.checkpoints, "latest"],
         "other_id": [*things.checkpoints, "latest"],
