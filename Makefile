@@ -66,6 +66,12 @@ SEED ?= 0
 soak-checkpoints: setup ## Kill processes that checkpoint, ROUNDS runs long, and at every PUT of a large one
 	GRAPHRUN_SOAK_ROUNDS=$(ROUNDS) GRAPHRUN_SOAK_SEED=$(SEED) $(PYTEST) tests/integration/checkpoints/test_crashes.py
 
+# Two minutes, and some seconds for each of EXAMPLES. A failure is told with its request and its seed.
+EXAMPLES ?= 50
+.PHONY: fuzz-api
+fuzz-api: components ## Made-up requests to every operation of the OpenAPI document, EXAMPLES to each
+	GRAPHRUN_SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(PYTEST) tests/integration/api/test_document.py
+
 .PHONY: bench-api
 bench-api: components ## The API on one core: requests, events in, streams, lists over a million runs (10 min; BENCH="--only rates")
 	@PYTHONPATH=tests $(PY) -m benchmarks.api $(BENCH)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -26,7 +26,13 @@ from graphrun_api.runs.verb_routes import router as verb_routes
 from graphrun_api.web.body_limit import BodyLimit
 from graphrun_api.web.metrics import TimedRequests
 from graphrun_api.web.problem_routes import router as problem_routes
-from graphrun_api.web.problems import on_api_error, on_http_error, on_invalid_request, on_unexpected
+from graphrun_api.web.problems import (
+    on_api_error,
+    on_http_error,
+    on_invalid_request,
+    on_invalid_socket,
+    on_unexpected,
+)
 from graphrun_api.web.request_ids import RequestIds
 from graphrun_api.workflows.routes import router as workflow_routes
 
@@ -122,6 +128,7 @@ def _fill(api: FastAPI, state: dict[str, Any]) -> None:
 def _answer_with_problems(api: FastAPI) -> None:
     api.add_exception_handler(ApiError, on_api_error)
     api.add_exception_handler(RequestValidationError, on_invalid_request)
+    api.add_exception_handler(WebSocketRequestValidationError, on_invalid_socket)
     api.add_exception_handler(HTTPException, on_http_error)
     api.add_exception_handler(Exception, on_unexpected)
 

@@ -8,6 +8,7 @@ from graphrun_api.auth.guard import Access, needs
 from graphrun_api.checkpoints.schemas import CheckpointDetail, CheckpointDiff, CheckpointList, CheckpointValue
 from graphrun_api.checkpoints.service import Checkpoints
 from graphrun_api.finding import Finder, RunId, finder_of
+from graphrun_api.web.parameters import TEXT_PATTERN
 from graphrun_api.web.preconditions import link_next
 from graphrun_core import names
 
@@ -26,7 +27,10 @@ CheckpointId = Annotated[str, Path(pattern=_ID, description="a checkpoint's id, 
 Reader = Annotated[Access, Depends(needs("get", names.WORKFLOW_RUNS))]
 Service = Annotated[Checkpoints, Depends(_checkpoints)]
 Found = Annotated[Finder, Depends(finder_of)]
-Ns = Annotated[str, Query(max_length=1024, description="path of a subgraph; default is the root graph")]
+Ns = Annotated[
+    str,
+    Query(max_length=1024, pattern=TEXT_PATTERN, description="path of a subgraph; default is the root graph"),
+]
 
 
 @router.get("", summary="List checkpoints of a run")

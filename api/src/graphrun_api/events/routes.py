@@ -19,6 +19,7 @@ from graphrun_api.events.socket import EventSocket, Subject
 from graphrun_api.events.sse import MEDIA_TYPE, EventStream
 from graphrun_api.events.tickets import TICKET_SECONDS, Ticket, Tickets
 from graphrun_api.finding import RunId, RunName
+from graphrun_api.web.parameters import TEXT_PATTERN
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["events"])
@@ -28,7 +29,10 @@ Seq = Annotated[int, Query(ge=0, le=2**62, description="a seq that is known alre
 Before = Annotated[
     int | None, Query(ge=0, le=2**62, description="go back from this seq instead, newest first")
 ]
-Types = Annotated[str | None, Query(max_length=1024, description="only these types, separated by commas")]
+Types = Annotated[
+    str | None,
+    Query(max_length=1024, pattern="^[a-z_,]*$", description="only these types, separated by commas"),
+]
 
 
 class TicketRequest(BaseModel):
@@ -84,7 +88,9 @@ async def replay(
     after: Seq = 0,
     before: Before = None,
     types: Types = None,
-    node: Annotated[str | None, Query(max_length=256, description="only events of this node")] = None,
+    node: Annotated[
+        str | None, Query(max_length=256, pattern=TEXT_PATTERN, description="only events of this node")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Response:
     """Stored events, oldest first after a seq, or newest first before one; `next_cursor` is the seq to go on from.

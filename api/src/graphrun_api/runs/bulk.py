@@ -36,7 +36,11 @@ class BulkRequest(BaseModel):
     action: Literal["pause", "resume", "cancel", "delete"]
     run_ids: list[RunName] = Field(min_length=1, max_length=200)
     wait: float = Field(
-        default=10.0, ge=0, le=60, description="seconds that pauses are waited for, all of them together"
+        default=10.0,
+        strict=True,
+        ge=0,
+        le=60,
+        description="seconds that pauses are waited for, all of them together",
     )
 
 

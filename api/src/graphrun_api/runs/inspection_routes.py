@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.events.reads import HistoryReads, Visit
 from graphrun_api.events.run_page import RunQuery
-from graphrun_api.finding import Finder, RunId, finder_of
+from graphrun_api.finding import NAME_PATTERN, Finder, RunId, finder_of
 from graphrun_api.runs import cursors, timeline
 from graphrun_api.runs.timeline import AttemptList, Timeline
 from graphrun_api.web.preconditions import link_next
@@ -87,7 +87,7 @@ async def read_interrupts(
     access: Lister,
     reads: Reads,
     *,
-    workflow: Annotated[str | None, Query(max_length=253)] = None,
+    workflow: Annotated[str | None, Query(max_length=253, pattern=NAME_PATTERN)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> QuestionList:

@@ -1,16 +1,17 @@
 """Routes of runs: they translate, nothing else."""
 
-from datetime import datetime
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import WithJsonSchema
 
 from graphrun_api import standing
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.errors import BodyInvalid
 from graphrun_api.events.run_page import RunQuery
-from graphrun_api.finding import RunId
+from graphrun_api.finding import NAME_PATTERN, RunId
 from graphrun_api.runs.live_view import LiveView
 from graphrun_api.runs.output_answers import answer_with
 from graphrun_api.runs.schemas import (
@@ -22,7 +23,7 @@ from graphrun_api.runs.schemas import (
 )
 from graphrun_api.runs.service import Runs
 from graphrun_api.web.answers import answer
-from graphrun_api.web.parameters import with_zone
+from graphrun_api.web.parameters import LABEL_PATTERN, Moment
 from graphrun_api.web.preconditions import IdempotencyKey, link_next, unless_known
 from graphrun_core import names
 
@@ -31,8 +32,9 @@ router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["ru
 Statuses = Annotated[
     str | None, Query(pattern=f"^({'|'.join(standing.ALL)})$", description="only runs of this status")
 ]
+_LabelText = Annotated[str, WithJsonSchema({"type": "string", "pattern": LABEL_PATTERN})]
 Label = Annotated[
-    list[str] | None, Query(description="only runs with this label, key=value; may be repeated")
+    list[_LabelText] | None, Query(description="only runs with this label, key=value; may be repeated")
 ]
 
 
@@ -58,15 +60,15 @@ class Filters:
     def __init__(
         self,
         status: Statuses = None,
-        workflow: Annotated[str | None, Query(max_length=253)] = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
+        workflow: Annotated[str | None, Query(max_length=253, pattern=NAME_PATTERN)] = None,
+        created_after: Moment | None = None,
+        created_before: Moment | None = None,
         label: Label = None,
     ) -> None:
         self.status = status
         self.workflow = workflow
-        self.created_after = with_zone("created_after", created_after)
-        self.created_before = with_zone("created_before", created_before)
+        self.created_after = created_after
+        self.created_before = created_before
         self.labels = dict(_label(item) for item in label) if label else None
 
 
@@ -138,7 +140,7 @@ async def output(request: Request, run_id: RunId, access: Reader, service: RunsS
 
 
 def _label(text: str) -> tuple[str, str]:
-    key, found, value = text.partition("=")
-    if not found or not key:
-        raise BodyInvalid("label: write key=value")
+    if not re.fullmatch(LABEL_PATTERN, text):
+        raise BodyInvalid(f"label: write key=value, as labels of Kubernetes are, not {text[:100]!r}")
+    key, _, value = text.partition("=")
     return key, value

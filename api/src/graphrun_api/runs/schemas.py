@@ -1,78 +1,17 @@
 """Bodies of requests and answers about runs."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from graphrun_api.runs.options import Body, Options, PauseOptions
+
 Json = dict[str, Any]
+_GIVEN: Final[Json] = {"not": {"type": "null"}}
 
 
-class _Body(BaseModel):
-    """What people send: unknown fields are refused, so that a slip of the pen is noticed."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Timeouts(_Body):
-    """Clocks in seconds; null means no limit."""
-
-    start_seconds: int | None = None
-    active_seconds: int | None = None
-    total_seconds: int | None = None
-
-
-class Retries(_Body):
-    """Further attempts after lost pods, crashes and, where asked for, graph errors."""
-
-    limit: int | None = None
-    backoff_seconds: int | None = None
-    on_node_lost: Literal["Restart", "Wait"] | None = None
-    on_graph_error: int | None = None
-
-
-class PauseOptions(_Body):
-    """How long the superstep under way may take once a pause is asked for, and what follows then."""
-
-    deadline_seconds: int | None = Field(default=None, ge=0, le=86400)
-    on_deadline: Literal["Wait", "Interrupt"] | None = None
-
-
-class ResourceAmounts(_Body):
-    """Requests and limits as Kubernetes quantities."""
-
-    requests: dict[str, str | int] = {}
-    limits: dict[str, str | int] = {}
-
-
-class Config(_Body):
-    """The part of LangGraph's RunnableConfig that a run may set."""
-
-    recursion_limit: int | None = None
-    tags: list[str] | None = None
-    configurable: Json | None = None
-
-
-class Options(_Body):
-    """Overrides of the workflow's defaults, LangGraph's config and context, labels, and a pinned revision."""
-
-    timeouts: Timeouts | None = None
-    retries: Retries | None = None
-    pause: PauseOptions | None = None
-    durability: Literal["async", "sync"] | None = None
-    resources: ResourceAmounts | None = None
-    ttl_seconds_after_finished: int | None = None
-    node_selector: dict[str, str] | None = None
-    tolerations: list[Json] | None = None
-    priority_class_name: str | None = None
-    queue_name: str | None = None
-    config: Config | None = None
-    context: Json | None = None
-    labels: dict[str, str] | None = None
-    revision: str | None = None
-
-
-class CreateRun(_Body):
+class CreateRun(Body):
     """A new run of a workflow."""
 
     model_config = ConfigDict(
@@ -87,7 +26,7 @@ class CreateRun(_Body):
     options: Options = Options()
 
 
-class ExecuteRun(_Body):
+class ExecuteRun(Body):
     """Start a pending run, optionally with another input."""
 
     input_data: Json | None = None
@@ -97,17 +36,23 @@ class PauseRun(PauseOptions):
     """Pause a run; both fields override the run's options for good."""
 
 
-class StateUpdate(_Body):
+class StateUpdate(Body):
     """An edit of the state, as LangGraph's update_state does it."""
 
     values: Json = Field(description="by channel; a channel's reducer is applied")
     as_node: str = Field(default="", max_length=256, description="the node that it counts as")
 
 
-class ResumeRun(_Body):
+class ResumeRun(Body):
     """Go on from a pause or an interrupt()."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"value": {"approved": True}}]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"value": {"approved": True}}],
+            "not": {"required": ["value", "update"], "properties": {"value": _GIVEN, "update": _GIVEN}},
+        },
+    )
 
     checkpoint_id: str = Field(
         default="", max_length=64, description="an earlier checkpoint; default is the latest"
@@ -126,7 +71,7 @@ class ResumeRun(_Body):
         return self
 
 
-class ForkRun(_Body):
+class ForkRun(Body):
     """A new run that begins from a checkpoint of this one."""
 
     model_config = ConfigDict(

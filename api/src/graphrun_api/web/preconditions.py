@@ -26,7 +26,13 @@ IdempotencyKey = Annotated[
 ]
 IfMatch = Annotated[
     str,
-    Header(alias="If-Match", max_length=256, description="the ETag that it must still have; else 412"),
+    Header(
+        alias="If-Match",
+        max_length=256,
+        description="the ETag that it must still have; else 412",
+        # Told, and not checked by it: our own words for what is wrong help more.
+        json_schema_extra={"pattern": r'^(|\*|(W/)?"[^"]+")$'},
+    ),
 ]
 Prefer = Annotated[
     str,

@@ -4,7 +4,12 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import (
+    RequestValidationError,
+    ValidationException,
+    WebSocketRequestValidationError,
+)
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
@@ -122,13 +127,29 @@ async def on_http_error(connection: HTTPConnection, error: Exception) -> Respons
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
     kind = Kind(error.status_code, HTTP_SLUG, str(error.detail))
     body = document(kind, str(error.detail), connection.url.path)
-    return JSONResponse(body, error.status_code, error.headers, media_type=MEDIA_TYPE)
+    headers = dict(error.headers or {})
+    if kind.status == 405:  # noqa: PLR2004 - HTTP's number
+        headers["Allow"] = ", ".join(methods_of(connection))
+    return JSONResponse(body, error.status_code, headers, media_type=MEDIA_TYPE)
+
+
+def methods_of(connection: HTTPConnection) -> list[str]:
+    """What may be done with the path of a request. The framework tells those of the first route that fits it alone."""
+    routes = iter_route_contexts(connection.app.routes)
+    fitting = (route for route in routes if route.methods and route.path_regex.match(connection.url.path))
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def on_invalid_request(connection: HTTPConnection, error: Exception) -> Response:
     """Exception handler for parameters and bodies that do not fit: malformed JSON is 400, no JSON by its header 415, the rest 422."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
     return response_to(explain(error), connection.url.path)
+
+
+async def on_invalid_socket(connection: HTTPConnection, error: Exception) -> Response:
+    """The same for the parameters of a WebSocket, which is then refused as any request is."""
+    assert isinstance(error, WebSocketRequestValidationError)  # noqa: S101 - registered for this class alone
+    return response_to(_told_by_field(error), connection.url.path)
 
 
 async def on_unexpected(connection: HTTPConnection, _error: Exception) -> Response:
@@ -142,11 +163,14 @@ def explain(error: RequestValidationError) -> errors.ApiError:
     """Say in our words what the framework found."""
     if isinstance(error.body, bytes):  # left unread, for its Content-Type was another one
         return errors.MediaTypeWrong()
-    found = error.errors()
-    for item in found:
+    for item in error.errors():
         if item["type"] == "json_invalid":
             return malformed(error.body if isinstance(error.body, str) else "", item)
-    fields = [errors.FieldError(_path(item["loc"]), str(item["msg"])) for item in found]
+    return _told_by_field(error)
+
+
+def _told_by_field(error: ValidationException) -> errors.BodyInvalid:
+    fields = [errors.FieldError(_path(item["loc"]), _words(str(item["msg"]))) for item in error.errors()]
     summary = "; ".join(f"{field.field}: {field.message}" for field in fields)
     return errors.BodyInvalid(summary, fields=fields)
 
@@ -163,6 +187,11 @@ def describe_place(text: str, position: int, reason: str) -> str:
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
     return f"the body is no JSON at line {line}, column {column}: {reason}"
+
+
+def _words(message: str) -> str:
+    """Ours are whole as they are; pydantic says before them which exception carried them."""
+    return message.removeprefix("Value error, ")
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from starlette.convertors import Convertor, register_url_convertor
 
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.errors import BodyInvalid
 from graphrun_api.events.reads import HistoryReads
-from graphrun_api.web.parameters import with_zone
+from graphrun_api.web.parameters import Moment
 from graphrun_api.web.preconditions import IfMatch, etag_of, link_next, unless_known, wanted_version
 from graphrun_api.workflows.graphs import Graphs, WorkflowGraph
 from graphrun_api.workflows.schemas import (
@@ -22,12 +23,29 @@ from graphrun_api.workflows.service import Workflows
 from graphrun_api.workflows.stats import Step, WorkflowStats, stats
 from graphrun_core import names
 
+
+class _NameInPath(Convertor[str]):
+    """`/workflows/runs` is another thing's path, whatever the method."""
+
+    regex = "(?!runs(?:/|$))[^/]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("workflow", _NameInPath())
 router = APIRouter(prefix="/api/projects/{project_id}/workflows", tags=["workflows"])
 
 _WEEK: Final = timedelta(days=7)
 _LONGEST: Final = timedelta(days=400)
 _PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
-WorkflowName = Annotated[str, Path(max_length=253, pattern=_PATTERN, description="name of the workflow")]
+_OR_NONE = f"^({_PATTERN[1:-1]})?$"
+WorkflowName = Annotated[
+    str, Path(max_length=names.MAX_NAME_LENGTH, pattern=_PATTERN, description="name of the workflow")
+]
 
 
 def _service(request: Request) -> Workflows:
@@ -66,7 +84,7 @@ async def list_workflows(
 
 
 @router.get(
-    "/{workflow_name}",
+    "/{workflow_name:workflow}",
     summary="Read a workflow",
     response_model=WorkflowView,
     responses={304: {"description": "not changed since the ETag of If-None-Match"}},
@@ -77,7 +95,7 @@ async def read(request: Request, workflow_name: WorkflowName, access: Reader, se
     return unless_known(request, found, found.version)
 
 
-@router.put("/{workflow_name}", summary="Replace a workflow")
+@router.put("/{workflow_name:workflow}", summary="Replace a workflow")
 async def replace(
     response: Response,
     workflow_name: WorkflowName,
@@ -93,7 +111,7 @@ async def replace(
     return found
 
 
-@router.delete("/{workflow_name}", status_code=204, summary="Delete a workflow")
+@router.delete("/{workflow_name:workflow}", status_code=204, summary="Delete a workflow")
 async def delete(
     workflow_name: WorkflowName, access: Deleter, service: Service, if_match: IfMatch = ""
 ) -> Response:
@@ -102,31 +120,33 @@ async def delete(
     return Response(status_code=204)
 
 
-@router.get("/{workflow_name}/graph", summary="Graph of a workflow")
+@router.get("/{workflow_name:workflow}/graph", summary="Graph of a workflow")
 async def graph(
     request: Request,
     workflow_name: WorkflowName,
     access: Reader,
-    revision: Annotated[str, Query(max_length=63, description="of this frozen revision")] = "",
+    revision: Annotated[
+        str, Query(max_length=63, pattern=_OR_NONE, description="of this frozen revision")
+    ] = "",
 ) -> WorkflowGraph:
     """Nodes, edges, a Mermaid drawing and the input's JSON Schema, as known since a run has loaded the graph."""
     graphs: Graphs = request.app.state.graphs
     return await graphs.get(access.namespace, workflow_name, revision)
 
 
-@router.get("/{workflow_name}/stats", summary="Outcomes and durations of a workflow")
+@router.get("/{workflow_name:workflow}/stats", summary="Outcomes and durations of a workflow")
 async def read_stats(
     request: Request,
     workflow_name: WorkflowName,
     access: Annotated[Access, Depends(needs("list", names.WORKFLOW_RUNS))],
     *,
-    since: Annotated[datetime | None, Query(description="default: a week before `until`")] = None,
-    until: Annotated[datetime | None, Query(description="default: now")] = None,
+    since: Annotated[Moment | None, Query(description="default: a week before `until`")] = None,
+    until: Annotated[Moment | None, Query(description="default: now")] = None,
     step: Step = "day",
 ) -> WorkflowStats:
     """How its runs ended and what they took, by the hour or day of their end; also of a workflow that is gone."""
     reads: HistoryReads = request.app.state.reads
-    start, end = _span(with_zone("since", since), with_zone("until", until))
+    start, end = _span(since, until)
     rows = await reads.outcomes(access.namespace, workflow_name, start, end)
     return stats(workflow_name, rows, start, end, step)
 
@@ -144,7 +164,7 @@ def _span(since: datetime | None, until: datetime | None) -> tuple[datetime, dat
     return start, end
 
 
-@router.get("/{workflow_name}/revisions", summary="List a workflow's revisions")
+@router.get("/{workflow_name:workflow}/revisions", summary="List a workflow's revisions")
 async def revisions(workflow_name: WorkflowName, access: Reader, service: Service) -> RevisionList:
     """The frozen specs that runs were pinned to, newest first."""
     return await service.revisions(access.namespace, workflow_name)

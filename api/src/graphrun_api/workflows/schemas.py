@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphrun_api.web.parameters import Labels
+
 Json = dict[str, Any]
 
 
@@ -18,8 +20,13 @@ class CreateWorkflow(BaseModel):
         },
     )
 
-    name: str = Field(min_length=1, max_length=52, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
-    labels: dict[str, str] = {}
+    name: str = Field(
+        min_length=1,
+        max_length=52,
+        pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        json_schema_extra={"not": {"const": "runs"}},
+    )
+    labels: Labels = {}
     spec: Json
 
 
@@ -28,7 +35,7 @@ class ReplaceWorkflow(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    labels: dict[str, str] | None = None
+    labels: Labels | None = None
     spec: Json
 
 
