@@ -55,20 +55,20 @@ Someone = Annotated[Identity, Depends(_identity)]
 
 
 @router.get("/config", summary="How to sign in", openapi_extra={"security": []})
-async def config(request: Request) -> ClientConfig:
+async def read_client_config(request: Request) -> ClientConfig:
     """Public: no token is needed."""
     found: ClientConfig = request.app.state.client_config
     return found
 
 
 @router.get("/me", summary="Who I am")
-async def me(who: Someone) -> Me:
+async def read_me(who: Someone) -> Me:
     """The user and the groups that rights are given to."""
     return Me(username=who.username, groups=list(who.groups))
 
 
 @router.get("/projects", summary="What I may see")
-async def projects(request: Request, who: Someone) -> ProjectList:
+async def list_projects(request: Request, who: Someone) -> ProjectList:
     """The projects in which one may list runs or workflows."""
     guard = _guard(request)
     known = guard.projects()

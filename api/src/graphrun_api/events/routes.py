@@ -10,6 +10,14 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSoc
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphrun_api.auth.guard import needs
+from graphrun_api.errors import (
+    EventsExpired,
+    HistoryUnavailable,
+    OriginRefused,
+    ProjectNotFound,
+    RightMissing,
+    RunNotFound,
+)
 from graphrun_api.events.admission import Admission
 from graphrun_api.events.following import RunStream
 from graphrun_api.events.multiplex import Multiplex, StreamRooms
@@ -18,6 +26,8 @@ from graphrun_api.events.socket import EventSocket, Subject
 from graphrun_api.events.sse import MEDIA_TYPE, EventStream
 from graphrun_api.events.tickets import TICKET_SECONDS, Ticket, Tickets
 from graphrun_api.finding import RunId, RunName
+from graphrun_api.web.parameters import LIMIT
+from graphrun_api.web.problem_answers import problems_of
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["events"])
@@ -63,20 +73,33 @@ def _listed(types: str | None) -> list[str] | None:
 @router.get(
     "/{run_id}/events",
     summary="Events of a run",
-    responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
+    responses={
+        200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}},
+        204: {"description": "as a stream: the run has ended before that seq"},
+        **problems_of(RunNotFound, EventsExpired, OriginRefused, HistoryUnavailable),
+    },
+    openapi_extra={"security": [{"bearer": []}, {"ticket": []}]},
 )
-async def replay(
+async def list_run_events(
     request: Request,
     run_id: RunId,
     rooms: Annotated[StreamRooms, Depends(_rooms)],
     *,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
-    last_event_id: Annotated[str, Header(max_length=32, pattern="^[0-9]*$")] = "",
+    last_event_id: Annotated[
+        str,
+        Header(
+            alias="Last-Event-ID",
+            max_length=32,
+            pattern="^[0-9]*$",
+            description="of a stream that is opened again: the last seq that came, as browsers send it",
+        ),
+    ] = "",
     after: Seq = 0,
     before: Before = None,
     types: Types = None,
     node: Annotated[str | None, Query(max_length=256, description="only events of this node")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    limit: Annotated[int, Query(ge=1, le=1000, description=LIMIT)] = 200,
 ) -> Response:
     """Stored events, oldest first after a seq, or newest first before one; `next_cursor` is the seq to go on from.
 
@@ -141,8 +164,13 @@ async def multiplexed(socket: WebSocket) -> None:
         await Multiplex(socket, rooms, admitted).serve(socket.app.state.stopping)
 
 
-@tickets_router.post("", status_code=201, summary="Get a ticket for a stream")
-async def issue_ticket(request: Request, body: TicketRequest) -> StreamTicket:
+@tickets_router.post(
+    "",
+    status_code=201,
+    summary="Get a ticket for a stream",
+    responses=problems_of(ProjectNotFound, RightMissing, HistoryUnavailable),
+)
+async def create_stream_ticket(request: Request, body: TicketRequest) -> StreamTicket:
     """For browsers, whose streams cannot send an Authorization header: good once, for half a minute."""
     tickets: Tickets = request.app.state.tickets
     admission: Admission = request.app.state.admission

@@ -9,10 +9,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from graphrun_api.auth.guard import Access, needs
+from graphrun_api.errors import HistoryUnavailable, LogNotFound, RunNotFound, StorageUnavailable
 from graphrun_api.events.socket import STOPPING, first_close, until, until_right_is_lost
 from graphrun_api.finding import RunId
 from graphrun_api.runs.pod_log import LogQuery
 from graphrun_api.runs.run_logs import RunLogs
+from graphrun_api.web.problem_answers import problems_of
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["runs"])
@@ -32,8 +34,13 @@ def _run_logs(request: Request) -> RunLogs:
     return found
 
 
-@router.get("/{run_id}/logs", summary="Log of a run", response_class=PlainTextResponse)
-async def read_log(
+@router.get(
+    "/{run_id}/logs",
+    summary="Log of a run",
+    response_class=PlainTextResponse,
+    responses=problems_of(RunNotFound, LogNotFound, HistoryUnavailable, StorageUnavailable),
+)
+async def read_run_log(
     request: Request,
     run_id: RunId,
     access: Annotated[Access, Depends(_admit)],

@@ -1,8 +1,12 @@
 """What parameters of several routes have in common."""
 
 from datetime import datetime
+from typing import Final
 
 from graphrun_api.errors import BodyInvalid
+
+LIMIT: Final = "how many a page has at most"
+CURSOR: Final = "where the page begins: the `next_cursor` of the page before; without it, the first page"
 
 
 def with_zone(name: str, moment: datetime | None) -> datetime | None:
