@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from graphrun_api import errors
-from graphrun_api.app import public_api
 from graphrun_api.errors import FieldError
 from graphrun_api.web.problem_answers import Problem
 from graphrun_api.web.problems import MEDIA_TYPE, TABLE, document
+from support import promises
+from support.promises import breaches
 
 Json = dict[str, Any]
 
-DOCUMENT: Json = public_api().openapi()
+DOCUMENT: Json = promises.document()
 COMMITTED = Path(__file__).parents[3] / "docs" / "openapi.json"
 SLUGS = {kind.slug: kind for kind in TABLE.values()}
 PUBLIC = {"read_client_config", "explain_problem"}
@@ -37,12 +37,6 @@ EACH = pytest.mark.parametrize(
 def problems_in(operation: Json, status: str) -> set[str]:
     """The kinds that an operation answers with a status, by slug."""
     return set(operation["responses"][status]["content"][MEDIA_TYPE]["examples"])
-
-
-def wrong_with(schema: Json, value: Any) -> list[str]:
-    """What of a value breaks a schema of the document."""
-    whole = {**schema, "components": DOCUMENT["components"]}
-    return [error.message for error in Draft202012Validator(whole).iter_errors(value)]
 
 
 def test_operations_have_ids_of_their_own_that_can_be_said() -> None:
@@ -113,7 +107,7 @@ def test_the_frameworks_own_errors_are_not_promised() -> None:
 def test_the_example_of_a_problem_is_one(slug: str) -> None:
     example = DOCUMENT["components"]["examples"][slug]["value"]
 
-    assert wrong_with({"$ref": "#/components/schemas/Problem"}, example) == []
+    assert breaches({"$ref": "#/components/schemas/Problem"}, example) == []
     assert example["type"] == f"/problems/{slug}"
 
 
@@ -122,8 +116,8 @@ def test_the_schema_of_problems_names_each_member_of_a_real_one() -> None:
     real = document(kind, "a: wrong", "/x", (FieldError("a", "wrong"),))
 
     assert real.keys() | {"request_id"} == Problem.model_fields.keys()
-    assert wrong_with({"$ref": "#/components/schemas/Problem"}, {**real, "request_id": "r"}) == []
-    assert wrong_with({"$ref": "#/components/schemas/Problem"}, {**real, "request_id": "r", "status": "422"})
+    assert breaches({"$ref": "#/components/schemas/Problem"}, {**real, "request_id": "r"}) == []
+    assert breaches({"$ref": "#/components/schemas/Problem"}, {**real, "request_id": "r", "status": "422"})
 
 
 def test_the_committed_document_is_the_present_one() -> None:
