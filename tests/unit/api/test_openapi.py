@@ -39,6 +39,15 @@ def problems_in(operation: Json, status: str) -> set[str]:
     return set(operation["responses"][status]["content"][MEDIA_TYPE]["examples"])
 
 
+def examples_of(content: Json) -> list[Any]:
+    """The examples of a body: its own, or those of its schema."""
+    if "example" in content:
+        return [content["example"]]
+    options = [content["schema"], *content["schema"].get("anyOf", [])]
+    names = [each["$ref"].rpartition("/")[2] for each in options if "$ref" in each]
+    return [each for name in names for each in DOCUMENT["components"]["schemas"][name].get("examples", [])]
+
+
 def test_operations_have_ids_of_their_own_that_can_be_said() -> None:
     ids = [operation["operationId"] for _, operation in operations()]
 
@@ -90,6 +99,35 @@ def test_what_all_of_a_sort_refuse_is_said_of_each(path: str, operation: Json) -
         assert "invalid-request" in problems_in(operation, "422")
     if "{run_id}" in path:
         assert "run-not-found" in problems_in(operation, "404")
+
+
+@EACH
+def test_what_an_operation_takes_and_gives_is_shown_by_true_examples(path: str, operation: Json) -> None:
+    bodies = [operation.get("requestBody", {})]
+    bodies += [each for status, each in operation["responses"].items() if status.startswith("2")]
+
+    for media, content in [pair for body in bodies for pair in body.get("content", {}).items()]:
+        shown = examples_of(content)
+        assert shown, f"{path}: no example of {media}"
+        for example in shown:
+            assert breaches(content["schema"], example) == []
+
+
+def test_every_field_says_what_it_means() -> None:
+    silent = [
+        f"{name}.{field}"
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for field, about in schema.get("properties", {}).items()
+        if not about.get("description")
+    ]
+
+    assert silent == []
+
+
+def test_every_schema_says_what_it_is() -> None:
+    assert [
+        name for name, each in DOCUMENT["components"]["schemas"].items() if not each.get("description")
+    ] == []
 
 
 def test_what_may_be_tried_again_has_its_header() -> None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSocket
-from pydantic import BaseModel, ConfigDict, Field
 
 from graphrun_api.auth.guard import needs
 from graphrun_api.errors import (
@@ -22,10 +21,11 @@ from graphrun_api.events.admission import Admission
 from graphrun_api.events.following import RunStream
 from graphrun_api.events.multiplex import Multiplex, StreamRooms
 from graphrun_api.events.reads import EventQuery
+from graphrun_api.events.run_schemas import STREAM_EXAMPLE, EventPage, StreamTicket, TicketRequest
 from graphrun_api.events.socket import EventSocket, Subject
 from graphrun_api.events.sse import MEDIA_TYPE, EventStream
 from graphrun_api.events.tickets import TICKET_SECONDS, Ticket, Tickets
-from graphrun_api.finding import RunId, RunName
+from graphrun_api.finding import RunId
 from graphrun_api.web.parameters import LIMIT
 from graphrun_api.web.problem_answers import problems_of
 from graphrun_core import names
@@ -38,22 +38,6 @@ Before = Annotated[
     int | None, Query(ge=0, le=2**62, description="go back from this seq instead, newest first")
 ]
 Types = Annotated[str | None, Query(max_length=1024, description="only these types, separated by commas")]
-
-
-class TicketRequest(BaseModel):
-    """What the ticket is for."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    project: str = Field(min_length=1, max_length=63)
-    run_id: RunName | None = Field(default=None, description="one run; default is all of the project")
-
-
-class StreamTicket(BaseModel):
-    """A ticket: give it as `?ticket=` when opening a stream. It is good once."""
-
-    ticket: str
-    expires_at: datetime
 
 
 def _rooms(request: Request) -> StreamRooms:
@@ -74,7 +58,10 @@ def _listed(types: str | None) -> list[str] | None:
     "/{run_id}/events",
     summary="Events of a run",
     responses={
-        200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}},
+        200: {
+            "model": EventPage,
+            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
+        },
         204: {"description": "as a stream: the run has ended before that seq"},
         **problems_of(RunNotFound, EventsExpired, OriginRefused, HistoryUnavailable),
     },

@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.errors import CursorInvalid, HistoryUnavailable, RunNotFound
 from graphrun_api.events.reads import HistoryReads, Visit
 from graphrun_api.events.run_page import RunQuery
 from graphrun_api.finding import Finder, RunId, finder_of
-from graphrun_api.runs import cursors, timeline
+from graphrun_api.runs import cursors, examples, timeline
 from graphrun_api.runs.timeline import AttemptList, Timeline
 from graphrun_api.web.headers import LINK, with_headers
 from graphrun_api.web.parameters import CURSOR, LIMIT
@@ -27,20 +27,22 @@ Json = dict[str, Any]
 class Question(BaseModel):
     """A run that waits for an answer."""
 
-    run_id: str
-    workflow: str
+    run_id: str = Field(description="the run")
+    workflow: str = Field(description="name of its workflow")
     interrupts: list[Json] = Field(description="{id, node, value}: what the graph asks by interrupt()")
-    since: datetime | None
-    created_at: datetime
-    requested_by: str
-    last_seq: int
+    since: datetime | None = Field(description="since when it waits")
+    created_at: datetime = Field(description="when the run was made")
+    requested_by: str = Field(description="who changed what is wanted last, over REST; else empty")
+    last_seq: int = Field(description="seq of its newest event")
 
 
 class QuestionList(BaseModel):
     """One page, the newest run first."""
 
-    items: list[Question]
-    next_cursor: str | None
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.QUESTIONS]})
+
+    items: list[Question] = Field(description="the page's questions")
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one")
 
 
 def _reads(request: Request) -> HistoryReads:

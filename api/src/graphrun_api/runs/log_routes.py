@@ -19,6 +19,7 @@ from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["runs"])
 
+_EXAMPLE: Final = "graphrun: attempt 1 claimed\nsearching for: Why is the sky blue?\n"
 _MEDIA_TYPE: Final = "text/plain; charset=utf-8"
 # What a proxy would keep back is not live; nor may a browser guess that some graph's output is a page.
 _HEADERS: Final = {
@@ -38,7 +39,10 @@ def _run_logs(request: Request) -> RunLogs:
     "/{run_id}/logs",
     summary="Log of a run",
     response_class=PlainTextResponse,
-    responses=problems_of(RunNotFound, LogNotFound, HistoryUnavailable, StorageUnavailable),
+    responses={
+        200: {"content": {"text/plain": {"example": _EXAMPLE}}},
+        **problems_of(RunNotFound, LogNotFound, HistoryUnavailable, StorageUnavailable),
+    },
 )
 async def read_run_log(
     request: Request,

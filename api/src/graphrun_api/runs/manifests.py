@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from graphrun_api.errors import BodyInvalid, FieldError
-from graphrun_api.runs.schemas import CreateRun, ForkRun, Options, PauseOptions, ResumeRun, StateUpdate
+from graphrun_api.runs.options import Options, PauseOptions
+from graphrun_api.runs.schemas import CreateRun, ForkRun, ResumeRun, StateUpdate
 from graphrun_core import names, phases
 from graphrun_core.protocol import INPUT_INLINE_BYTES
 from graphrun_core.resources import RunConfig, RunOptions, WorkflowRun

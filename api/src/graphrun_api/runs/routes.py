@@ -24,14 +24,10 @@ from graphrun_api.errors import (
 )
 from graphrun_api.events.run_page import RunQuery
 from graphrun_api.finding import RunId
+from graphrun_api.runs import examples
 from graphrun_api.runs.live_view import LiveView
-from graphrun_api.runs.schemas import (
-    Created,
-    CreateRun,
-    RunDetail,
-    RunList,
-    RunStatus,
-)
+from graphrun_api.runs.run_schemas import RunDetail, RunList, RunStatus
+from graphrun_api.runs.schemas import Created, CreateRun
 from graphrun_api.runs.service import Runs
 from graphrun_api.web.answers import answer
 from graphrun_api.web.headers import LINK, LOCATION, with_headers
@@ -172,7 +168,10 @@ async def read_run_status(
     "/{run_id}/output",
     summary="Output of a run",
     response_class=JSONResponse,
-    responses=problems_of(RunNotFound, OutputNotFound, NotFinished, HistoryUnavailable, StorageUnavailable),
+    responses={
+        200: {"content": {"application/json": {"example": examples.DETAIL["output"]}}},
+        **problems_of(RunNotFound, OutputNotFound, NotFinished, HistoryUnavailable, StorageUnavailable),
+    },
 )
 async def read_run_output(run_id: RunId, access: Reader, service: RunsService) -> Response:
     """The output as the graph left it, of any size; 409 until the run has completed."""

@@ -25,6 +25,7 @@ from graphrun_api.errors import (
 )
 from graphrun_api.finding import RunId
 from graphrun_api.runs.bulk import Bulk, BulkRequest, BulkResult
+from graphrun_api.runs.run_schemas import RunDetail
 from graphrun_api.runs.schemas import (
     Cancelled,
     Created,
@@ -35,7 +36,6 @@ from graphrun_api.runs.schemas import (
     PauseRun,
     Resumed,
     ResumeRun,
-    RunDetail,
 )
 from graphrun_api.runs.service import Runs
 from graphrun_api.runs.verbs import Target, Verbs
@@ -80,7 +80,6 @@ async def _target(
 
 
 Changed = Annotated[Target, Depends(_target)]
-
 
 _REFUSED: Final = (RunNotFound, VerbRefused, KeyReused, PreconditionFailed, StaleView, ClusterRefused)
 _NOT_MADE: Final = (

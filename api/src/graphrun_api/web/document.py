@@ -91,6 +91,9 @@ def _completed(document: Json) -> Json:
     components["schemas"] = {
         name: schema for name, schema in components["schemas"].items() if name not in _FRAMEWORKS_OWN
     } | problem_schemas()
+    for schema in components["schemas"].values():
+        if "examples" in schema:
+            schema["examples"] = [_whole(each, schema, components["schemas"]) for each in schema["examples"]]
     components |= {
         "examples": problem_examples(),
         "headers": HEADERS,
@@ -103,6 +106,21 @@ def _completed(document: Json) -> Json:
             if f"{{{_PROJECT}}}" in path:
                 operation["parameters"] = [_PROJECT_PARAMETER, *operation.get("parameters", [])]
     return document
+
+
+def _whole(value: Any, schema: Json, schemas: Json) -> Any:  # noqa: ANN401 - any JSON
+    """An example with the nulls of its required fields, which FastAPI leaves out of documents."""
+    schema = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+    if isinstance(value, dict) and "properties" in schema:
+        fields = {
+            name: _whole(value.get(name), about, schemas) for name, about in schema["properties"].items()
+        }
+        return {
+            name: each for name, each in fields.items() if name in value or name in schema.get("required", ())
+        }
+    if isinstance(value, list) and "items" in schema:
+        return [_whole(each, schema["items"], schemas) for each in value]
+    return value
 
 
 def _add_shared_problems(path: str, operation: Json) -> None:

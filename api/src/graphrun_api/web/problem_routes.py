@@ -26,7 +26,10 @@ class Page(Response):
     "/{slug}",
     summary="Explain a problem",
     response_class=Page,
-    responses=problems_of(NotFound),
+    responses={
+        200: {"content": {Page.media_type: {"example": (PAGES / "run-not-found.md").read_text()}}},
+        **problems_of(NotFound),
+    },
     openapi_extra={"security": []},
 )
 async def explain_problem(slug: Slug) -> Page:
