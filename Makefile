@@ -143,9 +143,10 @@ fmt: setup ## Format and mend what can be mended
 	@$(PY) -m ruff format $(SOURCES)
 
 .PHONY: generate
-generate: setup ## Regenerate what is derived: the CRD chart, inline sources of the examples
+generate: setup ## Regenerate what is derived: the CRD chart, inline sources of the examples, docs/openapi.json
 	@$(PY) scripts/generate_crds_chart.py
 	@$(PY) scripts/render_examples.py
+	@$(PY) scripts/write_openapi.py
 
 .PHONY: lock
 lock: $(UV) ## Resolve the dependencies anew into locks/, keeping pins that still fit

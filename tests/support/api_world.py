@@ -21,6 +21,7 @@ from graphrun_core import names
 from graphrun_core.revisions import revision_name
 from graphrun_core.times import to_rfc3339
 from graphrun_devcluster.controlplane import ControlPlane
+from support import promises
 from support.waiting import eventually
 
 Json = dict[str, Any]
@@ -309,10 +310,16 @@ class Rest:
 
 @asynccontextmanager
 async def rest_of(api: Api, project: Project, account: str = "editor") -> AsyncIterator[Rest]:
-    """A person with an account's token."""
+    """A person with an account's token, who takes no answer that the OpenAPI document does not promise."""
     token = await project.token(account)
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=api.url, headers=headers, trust_env=False, timeout=40) as http:
+    async with httpx.AsyncClient(
+        base_url=api.url,
+        headers=headers,
+        trust_env=False,
+        timeout=40,
+        event_hooks={"response": [promises.kept]},
+    ) as http:
         yield Rest(http, project, token)
 
 

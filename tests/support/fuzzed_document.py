@@ -31,22 +31,18 @@ def narrowed(document: Json, things: Things) -> Json:
     """The document with `things` for ids. What is deleted and replaced are things that no other call needs."""
     found = copy.deepcopy(document)
     for path, method, operation in _operations(found):
-        parameters = operation.setdefault("parameters", [])
-        _declare_project(path, parameters)
-        for parameter in parameters:
+        for parameter in operation.get("parameters", []):
             known = {"type": "string", "enum": _known(path, method, parameter["name"], things)}
             if parameter["name"] in _OPEN:
                 parameter["schema"] = {"anyOf": [known, parameter["schema"]]}
             elif known["enum"]:
                 parameter["schema"] = known
-        _describe_refusals(operation)
     schemas = found["components"]["schemas"]
     schemas["CreateRun"]["properties"]["workflow"] = {"type": "string", "enum": [things.workflow]}
     for name in ("CreateWorkflow", "ReplaceWorkflow"):
         # What else it may be is the resource's schema to say.
         schemas[name]["properties"]["spec"] = {"type": "object", "enum": [_SPEC]}
     schemas["TicketRequest"]["properties"]["project"] = {"type": "string", "enum": [things.project]}
-    schemas["FuzzedProblem"] = _PROBLEM
     return found
 
 
@@ -72,42 +68,3 @@ def _known(path: str, method: str, name: str, things: Things) -> list[str]:
         # of a value, a JSON Pointer
         "path": ["/values/text", "/values", "/metadata/step"],
     }.get(name, [])
-
-
-# --- until the document tells of refusals by itself: then this goes, and the calls of it
-_PROBLEM: Final[Json] = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "instance", "request_id"],
-    "properties": {
-        "type": {"type": "string", "pattern": "^/problems/[a-z-]+$"},
-        "title": {"type": "string", "minLength": 1},
-        "status": {"type": "integer", "minimum": 400, "maximum": 499},
-        "detail": {"type": "string", "minLength": 1},
-        "instance": {"type": "string", "pattern": "^/"},
-        "request_id": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "message"],
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                "additionalProperties": False,
-            },
-        },
-    },
-    "additionalProperties": False,
-}
-
-
-def _describe_refusals(operation: Json) -> None:
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/FuzzedProblem"}}}
-    responses = operation["responses"]
-    if "HTTPValidationError" in str(responses.get("422")):
-        del responses["422"]
-    responses.setdefault("4XX", {"description": "a problem", "content": content})
-
-
-def _declare_project(path: str, parameters: list[Json]) -> None:
-    name = "project_id"
-    if f"{{{name}}}" in path and not any(item["name"] == name for item in parameters):
-        parameters.append({"name": name, "in": "path", "required": True, "schema": {"type": "string"}})

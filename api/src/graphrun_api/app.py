@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
+from graphrun_api.auth.routes import VERSION
 from graphrun_api.auth.routes import router as client_routes
 from graphrun_api.checkpoints.routes import router as checkpoint_routes
 from graphrun_api.compose import Program
@@ -24,6 +25,7 @@ from graphrun_api.runs.log_routes import router as log_routes
 from graphrun_api.runs.routes import router as run_routes
 from graphrun_api.runs.verb_routes import router as verb_routes
 from graphrun_api.web.body_limit import BodyLimit
+from graphrun_api.web.document import DescribedApi
 from graphrun_api.web.metrics import TimedRequests
 from graphrun_api.web.problem_routes import router as problem_routes
 from graphrun_api.web.problems import (
@@ -46,11 +48,7 @@ _CORS_SECONDS: Final = 600
 
 def public_api() -> FastAPI:
     """The public application, without its state: enough for its OpenAPI document."""
-    api = FastAPI(
-        title="graphrun",
-        version="v1alpha1",
-        description="LangGraph workflows on Kubernetes: create, execute, pause, resume, cancel and follow runs.",
-    )
+    api = DescribedApi(VERSION)
     for router in (
         run_routes,
         verb_routes,

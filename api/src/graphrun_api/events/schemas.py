@@ -32,6 +32,11 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "data": {},
 }
 
+STREAM_EXAMPLE: Final = (
+    ': ping\n\nid: 3\nevent: node_started\ndata: {"seq":3,"run_id":"research-x7k2p","attempt":1,'
+    '"type":"node_started","at":"2026-11-25T09:00:01.740000Z","node_id":"plan","data":{}}\n\n'
+)
+
 
 class _Event(BaseModel):
     seq: int = Field(ge=1, description="place in the run, dense; tokens that are no longer kept leave holes")

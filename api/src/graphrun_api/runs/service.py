@@ -28,7 +28,8 @@ from graphrun_api.kube.errors import AlreadyExists
 from graphrun_api.kube.live_runs import LiveRuns
 from graphrun_api.runs import cursors, manifests, outputs, rules, views
 from graphrun_api.runs.manifests import Beginning, Origin
-from graphrun_api.runs.schemas import Created, CreateRun, ForkRun, RunDetail, RunList
+from graphrun_api.runs.run_schemas import RunDetail, RunList
+from graphrun_api.runs.schemas import Created, CreateRun, ForkRun
 from graphrun_api.standing import status_of
 from graphrun_api.storage.objects import Objects
 from graphrun_api.workflows.schema_check import input_errors

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Final
 
 from fastapi.exceptions import (
@@ -21,6 +22,8 @@ from graphrun_api.web.request_ids import current_request_id
 MEDIA_TYPE: Final = "application/problem+json"
 # `type` is a reference relative to the API's own address, where each kind has a page.
 PAGES_PATH: Final = "/problems"
+# The pages in Markdown, by slug.
+PAGES: Final = files("graphrun_api.web") / "problem_pages"
 # Of what the framework refuses by itself: no such path, or not with this method.
 HTTP_SLUG: Final = "http"
 _RETRY_SECONDS: Final = "2"
