@@ -108,7 +108,7 @@ def test_the_api_servers_refusals_are_told_apart(status: int, reason: str, error
     ],
 )
 def test_a_change_that_was_not_answered_is_said_to_be_possible(
-    method: str, path: str, error: Exception, may_be_made: bool
+    method: str, path: str, error: Exception, *, may_be_made: bool
 ) -> None:
     assert ("may still make" in str(unanswered(method, path, error))) is may_be_made
 
