@@ -13,7 +13,7 @@ from graphrun_api import errors
 from graphrun_api.errors import ApiError, FieldError
 from graphrun_api.kube import errors as kube
 from graphrun_api.kube.cluster import refusal, unanswered
-from graphrun_api.web.problems import TABLE, describe_place, explain, kind_of, response_to
+from graphrun_api.web.problems import TABLE, describe_place, document, explain, kind_of, response_to
 
 ALL = [
     found
@@ -21,6 +21,12 @@ ALL = [
     for _, found in inspect.getmembers(module, inspect.isclass)
     if issubclass(found, ApiError)
 ]
+
+
+def test_the_instance_is_a_uri_reference_whatever_the_path_was() -> None:
+    found = document(kind_of(errors.RunNotFound("x")), "x", "/runs/\u009a 𝛴%?/b@c:1")
+
+    assert found["instance"] == "/runs/%C2%9A%20%F0%9D%9B%B4%25%3F/b@c:1"
 
 
 @pytest.mark.parametrize("error", ALL)

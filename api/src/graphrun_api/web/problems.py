@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi.exceptions import (
     RequestValidationError,
@@ -26,6 +27,8 @@ PAGES_PATH: Final = "/problems"
 PAGES: Final = files("graphrun_api.web") / "problem_pages"
 # Of what the framework refuses by itself: no such path, or not with this method.
 HTTP_SLUG: Final = "http"
+# What RFC 3986 lets stand in a path as it is, beside letters, digits and -._~.
+_OF_A_PATH: Final = "/:@!$&'()*+,;="
 _RETRY_SECONDS: Final = "2"
 
 
@@ -100,7 +103,7 @@ def document(
         "title": kind.title,
         "status": kind.status,
         "detail": detail,
-        "instance": instance,
+        "instance": quote(instance, safe=_OF_A_PATH),
     }
     if request_id := current_request_id():
         body["request_id"] = request_id
