@@ -48,7 +48,7 @@ async def full_run(api: Api, rest: Rest, storage: StorageConfig) -> FullRun:
     async with runner_of(api, project, pod) as runner:
         await runner.claimed()
         await runner.sent(
-            runner.event("run_started", data={"graph": LINE}),
+            runner.event("run_started", data={"graph": LINE, "checkpoint_id": ""}),
             saved(runner, stored[-1], 0),
             runner.visit("node_started", "plan", "t1", step=1),
             runner.visit("node_completed", "plan", "t1", step=1),
