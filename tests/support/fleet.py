@@ -32,7 +32,8 @@ class Fleet:
         rounds = round(outage_seconds / VISIT["seconds"]) + ROUNDS_BESIDES
         running, pausing, cancelling = await asyncio.gather(
             world.launch(rounds=rounds, **VISIT),
-            world.launch(rounds=8, wide=2, seconds=2),
+            # Still at work when the outage is over: a pause that was lost with the server is then asked for again.
+            world.launch(rounds=round(outage_seconds / 2) + 8, wide=2, seconds=2),
             world.launch("sleeper"),
         )
         await asyncio.gather(

@@ -48,6 +48,17 @@ class Postgres:
             await connection.close()
         return self.dsn(name)
 
+    async def make_history(self) -> str:
+        """A database with our tables, in which what was committed outlasts a crash; answers its DSN."""
+        dsn = await self.make_database()
+        connection = await asyncpg.connect(dsn)
+        try:
+            await connection.execute(f'ALTER DATABASE "{dsn.rpartition("/")[2]}" SET synchronous_commit = on')
+        finally:
+            await connection.close()
+        await migrate(dsn)
+        return dsn
+
     async def crash(self) -> None:
         """Kill one of its processes: it drops all clients, recovers, and is back a moment later. For a server of one's own.
 

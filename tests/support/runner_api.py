@@ -34,7 +34,8 @@ class RunnerApi:
     logs_status: int = 204  # the answer to each chunk of the log; only those answered with 204 are kept
     refused_events: tuple[str, ...] = ()  # event types answered with 422
     claims: list[float] = field(default_factory=list)
-    events: list[Json] = field(default_factory=list)
+    events: list[Json] = field(default_factory=list)  # of the latest attempt
+    ever_told: list[Json] = field(default_factory=list)  # events of all attempts
     batches: list[int] = field(default_factory=list)
     reports: list[Json] = field(default_factory=list)
     log_calls: int = 0
@@ -183,6 +184,7 @@ def _events(api: RunnerApi, body: Json) -> _Answer:
     if any(event["type"] in api.refused_events for event in body["events"]):
         return 422, {"message": "no"}
     api.events += body["events"]
+    api.ever_told += body["events"]
     api.batches.append(len(body["events"]))
     return 204, None
 

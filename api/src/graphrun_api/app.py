@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
+from graphrun_api.auth.routes import VERSION
 from graphrun_api.auth.routes import router as client_routes
 from graphrun_api.checkpoints.routes import router as checkpoint_routes
 from graphrun_api.compose import Program
@@ -24,9 +25,16 @@ from graphrun_api.runs.log_routes import router as log_routes
 from graphrun_api.runs.routes import router as run_routes
 from graphrun_api.runs.verb_routes import router as verb_routes
 from graphrun_api.web.body_limit import BodyLimit
+from graphrun_api.web.document import DescribedApi
 from graphrun_api.web.metrics import TimedRequests
 from graphrun_api.web.problem_routes import router as problem_routes
-from graphrun_api.web.problems import on_api_error, on_http_error, on_invalid_request, on_unexpected
+from graphrun_api.web.problems import (
+    on_api_error,
+    on_http_error,
+    on_invalid_request,
+    on_invalid_socket,
+    on_unexpected,
+)
 from graphrun_api.web.request_ids import RequestIds
 from graphrun_api.workflows.routes import router as workflow_routes
 
@@ -40,11 +48,7 @@ _CORS_SECONDS: Final = 600
 
 def public_api() -> FastAPI:
     """The public application, without its state: enough for its OpenAPI document."""
-    api = FastAPI(
-        title="graphrun",
-        version="v1alpha1",
-        description="LangGraph workflows on Kubernetes: create, execute, pause, resume, cancel and follow runs.",
-    )
+    api = DescribedApi(VERSION)
     for router in (
         run_routes,
         verb_routes,
@@ -86,7 +90,15 @@ def public_app(program: Program) -> ASGIApp:
             allow_origins=program.origins,
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"],
+            expose_headers=[
+                "Content-Range",
+                "ETag",
+                "Link",
+                "Location",
+                "Preference-Applied",
+                "Retry-After",
+                "X-Request-ID",
+            ],
             max_age=_CORS_SECONDS,
         )
     return _wrapped(api, program, "public", _PUBLIC_BODY_BYTES)
@@ -114,6 +126,7 @@ def _fill(api: FastAPI, state: dict[str, Any]) -> None:
 def _answer_with_problems(api: FastAPI) -> None:
     api.add_exception_handler(ApiError, on_api_error)
     api.add_exception_handler(RequestValidationError, on_invalid_request)
+    api.add_exception_handler(WebSocketRequestValidationError, on_invalid_socket)
     api.add_exception_handler(HTTPException, on_http_error)
     api.add_exception_handler(Exception, on_unexpected)
 

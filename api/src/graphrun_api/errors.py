@@ -60,6 +60,10 @@ class OutputNotFound(NotFound):
     """The run has no output."""
 
 
+class RangeUnsatisfiable(ApiError):
+    """The Range begins behind the end."""
+
+
 class LogNotFound(NotFound):
     """The attempt has no log."""
 

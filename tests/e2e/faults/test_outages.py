@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from support.apiserver_outage import apiserver_frozen, apiserver_killed
-from support.fault_world import NO_ANSWER, World
+from support.fault_world import NO_ANSWER, Run, World
 from support.fleet import Fleet
 from support.parts import Part, cut_off, frozen, killed, leader, scaled_away, several
 from support.waiting import eventually
+from support.witness import PATIENCE, TERMINAL
 
 pytestmark = pytest.mark.timeout(600)
 
 Breaking = Callable[[Part], AbstractAsyncContextManager[None]]
+OK = 200
 AWAY = 503
 PROCESSES_GONE_SECONDS = 10
 
@@ -161,7 +163,7 @@ async def test_without_the_api_server_runs_go_on_and_rest_says_to_come_back(
         await _pass(until)
         assert len((await world.marks(fleet.running)).counts) > len(before.counts), "runs go on"
     await _again(world, fleet)
-    await fleet.arrive()
+    await asyncio.gather(fleet.arrive(), _resumed_if_paused(world, fleet.running))
 
 
 def _taken(answers: dict[str, int]) -> None:
@@ -172,6 +174,13 @@ async def _again(world: World, fleet: Fleet) -> None:
     """What was asked for when the server went may not have reached it: people ask again."""
     for run, verb in ((fleet.pausing, "pause"), (fleet.cancelling, "cancel")):
         assert await world.tell(run, verb, "kubectl") != NO_ANSWER
+
+
+async def _resumed_if_paused(world: World, run: Run) -> None:
+    """A server that was frozen finds the pause that nobody waited for in its socket: the 503 said that it might."""
+    sight = await world.witness.until_phase(run.name, "Paused", *TERMINAL, seconds=PATIENCE)
+    if sight.phase == "Paused":
+        assert await world.tell(run, "resume", "kubectl") == OK
 
 
 async def _no_graph_process(world: World, run: str) -> None:

@@ -155,11 +155,7 @@ async def test_open_streams_outlast_a_crash_of_postgres_without_loss(
     plane: Any, storage: Any, project: Project
 ) -> None:
     with running_postgres() as server:
-        dsn = await server.make_database()
-        admin = await asyncpg.connect(dsn)
-        await admin.execute(f'ALTER DATABASE "{dsn.rpartition("/")[2]}" SET synchronous_commit = on')
-        await admin.close()
-        await migrate(dsn)
+        dsn = await server.make_history()
         async with running_api(plane, settings_for(dsn, storage)) as api, rest_of(api, project) as rest:
             run = await rest.create(params={"execute": "true"})
             async with runner_of(api, project, await project.pod_for(run)) as runner:

@@ -99,7 +99,7 @@ async def test_a_bad_fork_names_the_field_and_makes_nothing(rest: Rest, project:
         ({"update": {"as_node": "plan"}}, "update.values"),
         ({"checkpoint": "1"}, "checkpoint"),
         ({"options": {"durability": "never"}}, "options.durability"),
-        ({"options": {"retries": {"limit": -1}}}, "spec.retries.limit"),
+        ({"options": {"retries": {"limit": -1}}}, "options.retries.limit"),
     ):
         problem = await rest.refused(422, "POST", path, json=body)
         assert problem["errors"][0]["field"] == field, problem

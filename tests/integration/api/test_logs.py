@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from graphrun_core import names
 from support.api_world import MERGE, Api, Project, Rest, Runner, rest_of, runner_of
+from support.full_run import allow_logs
 from support.kubelet import Kubelet, bind, kubelet_of
 from support.waiting import eventually
 
@@ -20,17 +20,6 @@ Json = dict[str, Any]
 async def workflow(project: Project) -> None:
     await project.workflow()
     await allow_logs(project, "editor")
-
-
-async def allow_logs(project: Project, account: str) -> None:
-    """Let an account read logs, as the chart's roles do."""
-    meta = {"metadata": {"name": f"{account}-logs"}}
-    rule = {"apiGroups": [names.GROUP], "resources": ["workflowruns/log"], "verbs": ["get"]}
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{project.namespace}"
-    await project.kube.call("POST", f"{rbac}/roles", {**meta, "rules": [rule]})
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": f"{account}-logs"}
-    subject = {"kind": "ServiceAccount", "name": account, "namespace": project.namespace}
-    await project.kube.call("POST", f"{rbac}/rolebindings", {**meta, "roleRef": role, "subjects": [subject]})
 
 
 @pytest.fixture

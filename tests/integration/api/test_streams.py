@@ -8,12 +8,12 @@ from typing import Any
 
 import asyncpg
 import pytest
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from graphrun_api.events import feed, socket
 from support.api_world import Api, Project, Rest, Runner, now, rest_of, runner_of
-from support.streams import all_of, custom, cut_all_connections, run_socket, taken
+from support.streams import all_of, custom, cut_all_connections, run_socket, socket_url, taken
 from support.waiting import eventually
 
 
@@ -183,6 +183,18 @@ async def test_a_socket_is_refused_like_any_other_request(
                 await attempt
             assert refused.value.response.status_code == status
             assert json.loads(refused.value.response.body)["status"] == status
+
+
+@pytest.mark.parametrize("query", ["after=-1", "after=x", f"after={2**62 + 1}", "after=7", "types=%00"])
+async def test_a_socket_that_asks_for_nonsense_is_refused_by_the_name_of_the_field(
+    api: Api, rest: Rest, run: str, query: str
+) -> None:
+    url = socket_url(api, rest, f"/{run}/stream?{query}")
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(url, additional_headers={"Authorization": f"Bearer {rest.token}"}, proxy=None)
+    problem = json.loads(refused.value.response.body)
+    assert problem["type"] == "/problems/invalid-request"
+    assert [item["field"] for item in problem["errors"]] == [query.partition("=")[0]]
 
 
 async def test_a_client_that_does_not_read_is_closed_and_not_buffered_for(

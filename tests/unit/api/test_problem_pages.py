@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graphrun_api.web.problem_routes import PAGES
-from graphrun_api.web.problems import HTTP_SLUG, TABLE, Kind
+from graphrun_api.web.problems import HTTP_SLUG, PAGES, TABLE, Kind
 
 KINDS = {*TABLE.values(), Kind(405, HTTP_SLUG, HTTPStatus(405).phrase)}
 SLUGS = sorted({kind.slug for kind in KINDS})

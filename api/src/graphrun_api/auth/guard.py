@@ -57,7 +57,7 @@ class Guard:
             ProjectNotFound: no such project, or one in which they may not even look.
             RightMissing: they may look, but not do this.
         """
-        name = "" if verb == "create" else connection.path_params.get(_NAMES[resource], "")
+        name = "" if verb == "create" else connection.path_params.get(_NAMES[resource.partition("/")[0]], "")
         who = await self.identify(connection)
         return await self.admit_as(who, connection.path_params["project_id"], verb, resource, name)
 

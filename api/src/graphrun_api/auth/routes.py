@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from graphrun_api.auth.guard import Guard
 from graphrun_api.auth.tokens import Identity
@@ -16,30 +16,48 @@ VERSION = "v1alpha1"
 class ClientConfig(BaseModel):
     """What a client needs before it signs in."""
 
-    version: str
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"version": VERSION, "issuer": "https://login.example.org", "audience": "graphrun"}]
+        }
+    )
+
+    version: str = Field(description="of this API")
     issuer: str = Field(description="of OpenID Connect; empty where tokens are the cluster's own alone")
-    audience: str
+    audience: str = Field(description="for which the issuer's tokens must be; empty where there is no issuer")
 
 
 class Me(BaseModel):
     """Who a token stands for."""
 
-    username: str
-    groups: list[str]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"username": "ada@example.org", "groups": ["physics", "system:authenticated"]}]
+        }
+    )
+
+    username: str = Field(description="as the cluster's roles name one")
+    groups: list[str] = Field(description="that rights may be given to")
 
 
 class Project(BaseModel):
     """A project of which one may see something."""
 
-    project: str
-    namespace: str
+    project: str = Field(description="its id, as in paths")
+    namespace: str = Field(description="where its runs are, for kubectl")
 
 
 class ProjectList(BaseModel):
     """By name."""
 
-    items: list[Project]
-    next_cursor: str | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"items": [{"project": "demo", "namespace": "demo"}], "next_cursor": None}]
+        }
+    )
+
+    items: list[Project] = Field(description="all of them")
+    next_cursor: str | None = Field(default=None, description="null: there is one page")
 
 
 def _guard(request: Request) -> Guard:
@@ -55,20 +73,20 @@ Someone = Annotated[Identity, Depends(_identity)]
 
 
 @router.get("/config", summary="How to sign in", openapi_extra={"security": []})
-async def config(request: Request) -> ClientConfig:
+async def read_client_config(request: Request) -> ClientConfig:
     """Public: no token is needed."""
     found: ClientConfig = request.app.state.client_config
     return found
 
 
 @router.get("/me", summary="Who I am")
-async def me(who: Someone) -> Me:
+async def read_me(who: Someone) -> Me:
     """The user and the groups that rights are given to."""
     return Me(username=who.username, groups=list(who.groups))
 
 
 @router.get("/projects", summary="What I may see")
-async def projects(request: Request, who: Someone) -> ProjectList:
+async def list_projects(request: Request, who: Someone) -> ProjectList:
     """The projects in which one may list runs or workflows."""
     guard = _guard(request)
     known = guard.projects()

@@ -1,14 +1,24 @@
 """Routes of checkpoints: they translate, nothing else."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from graphrun_api.auth.guard import Access, needs
 from graphrun_api.checkpoints.schemas import CheckpointDetail, CheckpointDiff, CheckpointList, CheckpointValue
 from graphrun_api.checkpoints.service import Checkpoints
+from graphrun_api.errors import (
+    CheckpointDamaged,
+    CheckpointNotFound,
+    HistoryUnavailable,
+    RunNotFound,
+    StorageUnavailable,
+)
 from graphrun_api.finding import Finder, RunId, finder_of
+from graphrun_api.web.headers import LINK, with_headers
+from graphrun_api.web.parameters import CURSOR, LIMIT, TEXT_PATTERN
 from graphrun_api.web.preconditions import link_next
+from graphrun_api.web.problem_answers import problems_of
 from graphrun_core import names
 
 router = APIRouter(
@@ -26,10 +36,17 @@ CheckpointId = Annotated[str, Path(pattern=_ID, description="a checkpoint's id, 
 Reader = Annotated[Access, Depends(needs("get", names.WORKFLOW_RUNS))]
 Service = Annotated[Checkpoints, Depends(_checkpoints)]
 Found = Annotated[Finder, Depends(finder_of)]
-Ns = Annotated[str, Query(max_length=1024, description="path of a subgraph; default is the root graph")]
+Ns = Annotated[
+    str,
+    Query(max_length=1024, pattern=TEXT_PATTERN, description="path of a subgraph; default is the root graph"),
+]
+_NOT_LISTED: Final = (RunNotFound, CheckpointDamaged, HistoryUnavailable, StorageUnavailable)
+_NOT_READ: Final = (*_NOT_LISTED, CheckpointNotFound)
 
 
-@router.get("", summary="List checkpoints of a run")
+@router.get(
+    "", summary="List checkpoints of a run", responses={200: with_headers(LINK), **problems_of(*_NOT_LISTED)}
+)
 async def list_checkpoints(
     request: Request,
     response: Response,
@@ -39,8 +56,8 @@ async def list_checkpoints(
     finder: Found,
     *,
     ns: Ns = "",
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str, Query(max_length=64, pattern="^[0-9A-Za-z-]*$")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000, description=LIMIT)] = 100,
+    cursor: Annotated[str, Query(max_length=64, pattern="^[0-9A-Za-z-]*$", description=CURSOR)] = "",
 ) -> CheckpointList:
     """Newest first, read from their keys alone."""
     found = await service.page(await finder.uid_of(access.namespace, run_id), ns, limit, cursor)
@@ -48,8 +65,8 @@ async def list_checkpoints(
     return found
 
 
-@router.get("/{checkpoint_id}", summary="Read a state")
-async def read(
+@router.get("/{checkpoint_id}", summary="Read a state", responses=problems_of(*_NOT_READ))
+async def read_checkpoint(
     run_id: RunId,
     checkpoint_id: CheckpointId,
     access: Reader,
@@ -67,8 +84,8 @@ async def read(
     return await service.detail(uid, checkpoint_id, ns, depth=depth, max_bytes=max_bytes)
 
 
-@router.get("/{checkpoint_id}/value", summary="Read one value of a state")
-async def value(
+@router.get("/{checkpoint_id}/value", summary="Read one value of a state", responses=problems_of(*_NOT_READ))
+async def read_checkpoint_value(
     run_id: RunId,
     checkpoint_id: CheckpointId,
     access: Reader,
@@ -83,8 +100,10 @@ async def value(
     return await service.value(uid, checkpoint_id, ns, path)
 
 
-@router.get("/{checkpoint_id}/diff/{other_id}", summary="Compare two states")
-async def diff(
+@router.get(
+    "/{checkpoint_id}/diff/{other_id}", summary="Compare two states", responses=problems_of(*_NOT_READ)
+)
+async def compare_checkpoints(
     run_id: RunId,
     checkpoint_id: CheckpointId,
     other_id: CheckpointId,

@@ -7,17 +7,28 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSocket
-from pydantic import BaseModel, ConfigDict, Field
 
 from graphrun_api.auth.guard import needs
+from graphrun_api.errors import (
+    EventsExpired,
+    HistoryUnavailable,
+    OriginRefused,
+    ProjectNotFound,
+    RightMissing,
+    RunNotFound,
+)
 from graphrun_api.events.admission import Admission
 from graphrun_api.events.following import RunStream
 from graphrun_api.events.multiplex import Multiplex, StreamRooms
 from graphrun_api.events.reads import EventQuery
+from graphrun_api.events.schemas import STREAM_EXAMPLE, EventPage
 from graphrun_api.events.socket import EventSocket, Subject
 from graphrun_api.events.sse import MEDIA_TYPE, EventStream
+from graphrun_api.events.ticket_schemas import StreamTicket, TicketRequest
 from graphrun_api.events.tickets import TICKET_SECONDS, Ticket, Tickets
-from graphrun_api.finding import RunId, RunName
+from graphrun_api.finding import RunId
+from graphrun_api.web.parameters import LIMIT, TEXT_PATTERN
+from graphrun_api.web.problem_answers import problems_of
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["events"])
@@ -27,23 +38,10 @@ Seq = Annotated[int, Query(ge=0, le=2**62, description="a seq that is known alre
 Before = Annotated[
     int | None, Query(ge=0, le=2**62, description="go back from this seq instead, newest first")
 ]
-Types = Annotated[str | None, Query(max_length=1024, description="only these types, separated by commas")]
-
-
-class TicketRequest(BaseModel):
-    """What the ticket is for."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    project: str = Field(min_length=1, max_length=63)
-    run_id: RunName | None = Field(default=None, description="one run; default is all of the project")
-
-
-class StreamTicket(BaseModel):
-    """A ticket: give it as `?ticket=` when opening a stream. It is good once."""
-
-    ticket: str
-    expires_at: datetime
+Types = Annotated[
+    str | None,
+    Query(max_length=1024, pattern="^[a-z_,]*$", description="only these types, separated by commas"),
+]
 
 
 def _rooms(request: Request) -> StreamRooms:
@@ -63,20 +61,40 @@ def _listed(types: str | None) -> list[str] | None:
 @router.get(
     "/{run_id}/events",
     summary="Events of a run",
-    responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
+    responses={
+        200: {
+            "description": "a page, or with `Accept: text/event-stream` each event as a block of `id` (its seq), "
+            "`event` (its type) and `data` (the event as JSON)",
+            "model": EventPage,
+            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
+        },
+        204: {"description": "with `Accept: text/event-stream`: the run has ended, and all of it is known"},
+        **problems_of(RunNotFound, EventsExpired, OriginRefused, HistoryUnavailable),
+    },
+    openapi_extra={"security": [{"bearer": []}, {"ticket": []}]},
 )
-async def replay(
+async def list_run_events(
     request: Request,
     run_id: RunId,
     rooms: Annotated[StreamRooms, Depends(_rooms)],
     *,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
-    last_event_id: Annotated[str, Header(max_length=32, pattern="^[0-9]*$")] = "",
+    last_event_id: Annotated[
+        str,
+        Header(
+            alias="Last-Event-ID",
+            max_length=32,
+            pattern="^[0-9]*$",
+            description="of a stream that is opened again: the last seq that came, as browsers send it",
+        ),
+    ] = "",
     after: Seq = 0,
     before: Before = None,
     types: Types = None,
-    node: Annotated[str | None, Query(max_length=256, description="only events of this node")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    node: Annotated[
+        str | None, Query(max_length=256, pattern=TEXT_PATTERN, description="only events of this node")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description=LIMIT)] = 200,
 ) -> Response:
     """Stored events, oldest first after a seq, or newest first before one; `next_cursor` is the seq to go on from.
 
@@ -141,8 +159,13 @@ async def multiplexed(socket: WebSocket) -> None:
         await Multiplex(socket, rooms, admitted).serve(socket.app.state.stopping)
 
 
-@tickets_router.post("", status_code=201, summary="Get a ticket for a stream")
-async def issue_ticket(request: Request, body: TicketRequest) -> StreamTicket:
+@tickets_router.post(
+    "",
+    status_code=201,
+    summary="Get a ticket for a stream",
+    responses=problems_of(ProjectNotFound, RightMissing, HistoryUnavailable),
+)
+async def create_stream_ticket(request: Request, body: TicketRequest) -> StreamTicket:
     """For browsers, whose streams cannot send an Authorization header: good once, for half a minute."""
     tickets: Tickets = request.app.state.tickets
     admission: Admission = request.app.state.admission

@@ -67,7 +67,7 @@ class Cluster:
             response = await self._send(method, path, query, (body, content_type), timeout)
             data = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise ClusterUnavailable from error
+            raise unanswered(method, path, error) from error
         if response.status >= 400:  # noqa: PLR2004 - HTTP's number
             raise refusal(response.status, data)
         answer: Json = json.loads(data) if data else {}
@@ -137,6 +137,17 @@ class Cluster:
         return await self._client.rest_client.request(
             method, url, headers=headers, body=body, _request_timeout=limits
         )
+
+
+def unanswered(method: str, path: str, error: Exception) -> ClusterUnavailable:
+    """What to say where no answer came: a change that was sent may still be made, by a server that only hung."""
+    is_change = method != "GET" and not path.endswith("reviews")
+    if is_change and not isinstance(error, aiohttp.ClientConnectorError):
+        return ClusterUnavailable(
+            "the Kubernetes API server did not answer, and may still make this change; "
+            "look again, or send the same request once more"
+        )
+    return ClusterUnavailable()
 
 
 def refusal(status: int, data: bytes) -> Exception:  # noqa: PLR0911 - one line a meaning

@@ -11,6 +11,7 @@ from graphrun_api import standing
 from graphrun_api.auth.guard import Access, Guard
 from graphrun_api.errors import ApiError
 from graphrun_api.finding import RunName
+from graphrun_api.runs import examples
 from graphrun_api.runs.schemas import PauseRun, ResumeRun
 from graphrun_api.runs.service import Runs
 from graphrun_api.runs.verbs import Target, Verbs
@@ -28,30 +29,36 @@ class BulkRequest(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={
-            "examples": [{"action": "cancel", "run_ids": ["research-x7k2p", "research-b9c4d"]}]
-        },
+        json_schema_extra={"examples": [{"action": "cancel", "run_ids": [examples.RUN, "research-b9c4d"]}]},
     )
 
-    action: Literal["pause", "resume", "cancel", "delete"]
-    run_ids: list[RunName] = Field(min_length=1, max_length=200)
+    action: Literal["pause", "resume", "cancel", "delete"] = Field(description="what to do to each")
+    run_ids: list[RunName] = Field(
+        min_length=1, max_length=200, description="the runs; one that comes twice is done once"
+    )
     wait: float = Field(
-        default=10.0, ge=0, le=60, description="seconds that pauses are waited for, all of them together"
+        default=10.0,
+        strict=True,
+        ge=0,
+        le=60,
+        description="seconds that pauses are waited for, all of them together",
     )
 
 
 class BulkItem(BaseModel):
     """What the single call would have answered."""
 
-    run_id: str
-    status_code: int
-    body: Json | None = Field(description="the verb's answer, or a problem document")
+    run_id: str = Field(description="the run, as the request names it")
+    status_code: int = Field(description="its HTTP status")
+    body: Json | None = Field(description="the verb's answer, or a Problem; null where that has no body")
 
 
 class BulkResult(BaseModel):
     """One result for each run, in the order of the request."""
 
-    results: list[BulkItem]
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.BULK]})
+
+    results: list[BulkItem] = Field(description="in the order of the request")
 
 
 class Bulk:

@@ -5,15 +5,19 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from graphrun_api.auth.guard import Access, needs
+from graphrun_api.errors import CursorInvalid, HistoryUnavailable, RunNotFound
 from graphrun_api.events.reads import HistoryReads, Visit
 from graphrun_api.events.run_page import RunQuery
-from graphrun_api.finding import Finder, RunId, finder_of
-from graphrun_api.runs import cursors, timeline
+from graphrun_api.finding import NAME_PATTERN, Finder, RunId, finder_of
+from graphrun_api.runs import cursors, examples, timeline
 from graphrun_api.runs.timeline import AttemptList, Timeline
+from graphrun_api.web.headers import LINK, with_headers
+from graphrun_api.web.parameters import CURSOR, LIMIT
 from graphrun_api.web.preconditions import link_next
+from graphrun_api.web.problem_answers import problems_of
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}", tags=["runs"])
@@ -23,20 +27,22 @@ Json = dict[str, Any]
 class Question(BaseModel):
     """A run that waits for an answer."""
 
-    run_id: str
-    workflow: str
+    run_id: str = Field(description="the run")
+    workflow: str = Field(description="name of its workflow")
     interrupts: list[Json] = Field(description="{id, node, value}: what the graph asks by interrupt()")
-    since: datetime | None
-    created_at: datetime
-    requested_by: str
-    last_seq: int
+    since: datetime | None = Field(description="since when it waits")
+    created_at: datetime = Field(description="when the run was made")
+    requested_by: str = Field(description="who changed what is wanted last, over REST; else empty")
+    last_seq: int = Field(description="seq of its newest event")
 
 
 class QuestionList(BaseModel):
     """One page, the newest run first."""
 
-    items: list[Question]
-    next_cursor: str | None
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.QUESTIONS]})
+
+    items: list[Question] = Field(description="the page's questions")
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one")
 
 
 def _reads(request: Request) -> HistoryReads:
@@ -50,8 +56,12 @@ Reads = Annotated[HistoryReads, Depends(_reads)]
 Found = Annotated[Finder, Depends(finder_of)]
 
 
-@router.get("/workflows/runs/{run_id}/timeline", summary="Timeline of a run")
-async def read_timeline(
+@router.get(
+    "/workflows/runs/{run_id}/timeline",
+    summary="Timeline of a run",
+    responses={200: with_headers(LINK), **problems_of(RunNotFound, CursorInvalid, HistoryUnavailable)},
+)
+async def read_run_timeline(
     request: Request,
     response: Response,
     run_id: RunId,
@@ -59,9 +69,9 @@ async def read_timeline(
     reads: Reads,
     finder: Found,
     *,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    limit: Annotated[int, Query(ge=1, le=1000, description=LIMIT)] = 200,
     # The namespace of a nested subgraph is in it, as long as the names of its nodes make it.
-    cursor: Annotated[str | None, Query(max_length=8192)] = None,
+    cursor: Annotated[str | None, Query(max_length=8192, description=CURSOR)] = None,
 ) -> Timeline:
     """Each visit of a node, subgraphs' too, in the order in which they began, between its checkpoints."""
     uid = await finder.uid_of(access.namespace, run_id)
@@ -73,23 +83,33 @@ async def read_timeline(
     return Timeline(items=timeline.visits(shown, checkpoints), next_cursor=following)
 
 
-@router.get("/workflows/runs/{run_id}/attempts", summary="Attempts of a run")
-async def read_attempts(run_id: RunId, access: Reader, reads: Reads, finder: Found) -> AttemptList:
+@router.get(
+    "/workflows/runs/{run_id}/attempts",
+    summary="Attempts of a run",
+    responses=problems_of(RunNotFound, HistoryUnavailable),
+)
+async def list_run_attempts(run_id: RunId, access: Reader, reads: Reads, finder: Found) -> AttemptList:
     """Each attempt: its pod and node, its times, how it ended and why."""
     rows = await reads.attempts(await finder.uid_of(access.namespace, run_id))
     return AttemptList(items=[timeline.attempt_of(row) for row in rows])
 
 
-@router.get("/interrupts", summary="Questions of a project")
-async def read_interrupts(
+@router.get(
+    "/interrupts",
+    summary="Questions of a project",
+    responses={200: with_headers(LINK), **problems_of(CursorInvalid, HistoryUnavailable)},
+)
+async def list_interrupts(
     request: Request,
     response: Response,
     access: Lister,
     reads: Reads,
     *,
-    workflow: Annotated[str | None, Query(max_length=253)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=512)] = None,
+    workflow: Annotated[
+        str | None, Query(max_length=253, pattern=NAME_PATTERN, description="only runs of this workflow")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description=LIMIT)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512, description=CURSOR)] = None,
 ) -> QuestionList:
     """Every run that waits for an answer to interrupt(); answer with `resume`."""
     place = cursors.decode(access.namespace, cursor) if cursor else None

@@ -13,7 +13,7 @@ from graphrun_api.kube.live_runs import LiveRuns
 from graphrun_api.progress import NodeState, current_nodes, node_states, progress_of
 from graphrun_api.revision_facts import RevisionFacts
 from graphrun_api.runs import views
-from graphrun_api.runs.schemas import RunStatus
+from graphrun_api.runs.run_schemas import RunStatus
 from graphrun_api.standing import status_of
 from graphrun_core import phases
 from graphrun_core.resources import WorkflowRun

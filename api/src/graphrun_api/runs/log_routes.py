@@ -9,14 +9,17 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from graphrun_api.auth.guard import Access, needs
+from graphrun_api.errors import HistoryUnavailable, LogNotFound, RunNotFound, StorageUnavailable
 from graphrun_api.events.socket import STOPPING, first_close, until, until_right_is_lost
 from graphrun_api.finding import RunId
 from graphrun_api.runs.pod_log import LogQuery
 from graphrun_api.runs.run_logs import RunLogs
+from graphrun_api.web.problem_answers import problems_of
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["runs"])
 
+_EXAMPLE: Final = "graphrun: attempt 1 claimed\nsearching for: Why is the sky blue?\n"
 _MEDIA_TYPE: Final = "text/plain; charset=utf-8"
 # What a proxy would keep back is not live; nor may a browser guess that some graph's output is a page.
 _HEADERS: Final = {
@@ -32,8 +35,16 @@ def _run_logs(request: Request) -> RunLogs:
     return found
 
 
-@router.get("/{run_id}/logs", summary="Log of a run", response_class=PlainTextResponse)
-async def read_log(
+@router.get(
+    "/{run_id}/logs",
+    summary="Log of a run",
+    response_class=PlainTextResponse,
+    responses={
+        200: {"content": {"text/plain": {"example": _EXAMPLE}}},
+        **problems_of(RunNotFound, LogNotFound, HistoryUnavailable, StorageUnavailable),
+    },
+)
+async def read_run_log(
     request: Request,
     run_id: RunId,
     access: Annotated[Access, Depends(_admit)],

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from graphrun_api.errors import BodyInvalid, FieldError
-from graphrun_api.runs.schemas import CreateRun, ForkRun, Options, PauseOptions, ResumeRun, StateUpdate
+from graphrun_api.runs.options import Options, PauseOptions
+from graphrun_api.runs.schemas import CreateRun, ForkRun, ResumeRun, StateUpdate
 from graphrun_core import names, phases
 from graphrun_core.protocol import INPUT_INLINE_BYTES
 from graphrun_core.resources import RunConfig, RunOptions, WorkflowRun
@@ -121,6 +122,9 @@ def option_fields(options: Options) -> Json:
     """The options as fields of spec."""
     given = options.model_dump(exclude_unset=True, mode="json")
     overrides = {key: value for key, value in given.items() if key in _OPTION_FIELDS and value is not None}
+    if options.tolerations is not None:
+        tolerations = [item.model_dump(by_alias=True, exclude_none=True) for item in options.tolerations]
+        overrides["tolerations"] = tolerations
     fields = RunOptions.model_validate(overrides).to_manifest()
     if options.config is not None:
         fields["config"] = RunConfig.model_validate(

@@ -1,6 +1,7 @@
 """The output of a completed run, wherever it lies."""
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,8 +44,26 @@ def output_of_row(row: Row) -> Output | None:
     return Output(row["uid"], row["output"] or "", row["output_ref"])
 
 
-async def read_output(output: Output | None, objects: Objects) -> bytes:
-    """The output as JSON.
+@dataclass(frozen=True)
+class OpenedOutput:
+    """An output that is there, as JSON of `size` bytes; `text` holds it where it does not lie in storage."""
+
+    size: int
+    text: bytes
+    key: str
+    objects: Objects
+
+    async def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` to `end`, a little at a time; raises StorageUnavailable, also in between."""
+        if not self.key:
+            yield self.text[start:end]
+            return
+        async for piece in self.objects.pieces(self.key, start, end, self.size):
+            yield piece
+
+
+async def open_output(output: Output | None, objects: Objects) -> OpenedOutput:
+    """Find the output.
 
     Raises:
         NotFinished: the run has not completed.
@@ -54,11 +73,12 @@ async def read_output(output: Output | None, objects: Objects) -> bytes:
     if output is None:
         raise NotFinished("the run has not completed; its output is there once its status is COMPLETED")
     if output.text:
-        return output.text.encode()
-    found = await objects.read(output.key) if _is_own(output, objects) else None
-    if found is None:
+        text = output.text.encode()
+        return OpenedOutput(len(text), text, "", objects)
+    size = await objects.size(output.key) if _is_own(output, objects) else None
+    if not size:
         raise OutputNotFound("the run left no output, or it is no longer in object storage")
-    return found
+    return OpenedOutput(size, b"", output.key, objects)
 
 
 async def shown_output(output: Output | None, objects: Objects) -> bytes | None:

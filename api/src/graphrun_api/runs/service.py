@@ -28,7 +28,8 @@ from graphrun_api.kube.errors import AlreadyExists
 from graphrun_api.kube.live_runs import LiveRuns
 from graphrun_api.runs import cursors, manifests, outputs, rules, views
 from graphrun_api.runs.manifests import Beginning, Origin
-from graphrun_api.runs.schemas import Created, CreateRun, ForkRun, RunDetail, RunList
+from graphrun_api.runs.run_schemas import RunDetail, RunList
+from graphrun_api.runs.schemas import Created, CreateRun, ForkRun
 from graphrun_api.standing import status_of
 from graphrun_api.storage.objects import Objects
 from graphrun_api.workflows.schema_check import input_errors
@@ -179,13 +180,13 @@ class Runs:
         shown, url = await self._shown(access, name, outputs.output_of(run))
         return views.detail_of(run, access.project, shown, url)
 
-    async def output(self, access: Access, name: str) -> bytes:
-        """The output as JSON; raises NotFinished, OutputNotFound, StorageUnavailable."""
+    async def output(self, access: Access, name: str) -> outputs.OpenedOutput:
+        """Where the output is read from; raises NotFinished, OutputNotFound, StorageUnavailable."""
         try:
             found = outputs.output_of(await self._rooms.live.get(access.namespace, name))
         except RunNotFound:
             found = outputs.output_of_row(await self._rooms.finder.row_of(access.namespace, name))
-        return await outputs.read_output(found, self._rooms.objects)
+        return await outputs.open_output(found, self._rooms.objects)
 
     async def _shown(
         self, access: Access, name: str, output: outputs.Output | None

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from graphrun_api.events.batches import INTERRUPTED
+from graphrun_api.runs import examples
+from graphrun_api.runs.run_schemas import SHARE
 from graphrun_core import phases
 
 Row = Any  # asyncpg.Record: a mapping by column
@@ -15,47 +17,51 @@ Row = Any  # asyncpg.Record: a mapping by column
 class NodeVisit(BaseModel):
     """One visit of a node; loops and `Send` make several."""
 
-    task_id: str
-    node_id: str
+    task_id: str = Field(description="LangGraph's id of the task")
+    node_id: str = Field(description="name of the node")
     ns: str = Field(description="path of the subgraph; empty for the root graph")
-    step: int
+    step: int = Field(description="superstep")
     visit: int = Field(description="the how-many-eth of this node in its attempt, from 1")
-    attempt: int
+    attempt: int = Field(description="in which it was made")
     status: str = Field(description="PENDING: it asked for input, and is made again with the answer")
-    progress: float
-    started_at: datetime
-    completed_at: datetime | None
-    error: str | None
-    checkpoint_before: str | None
-    checkpoint_after: str | None
+    progress: float = Field(description="as the node told", json_schema_extra=SHARE)
+    started_at: datetime = Field(description="when it began")
+    completed_at: datetime | None = Field(description="when it ended; null while it is under way")
+    error: str | None = Field(description="what it failed with")
+    checkpoint_before: str | None = Field(description="the state that it began from")
+    checkpoint_after: str | None = Field(description="the state that its superstep left; null until stored")
 
 
 class Timeline(BaseModel):
     """One page of visits, in the order in which they began."""
 
-    items: list[NodeVisit]
-    next_cursor: str | None
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.VISITS]})
+
+    items: list[NodeVisit] = Field(description="the page's visits")
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one")
 
 
 class Attempt(BaseModel):
     """One attempt: its pod, its times, and how it ended; empty or null where that is not known (yet)."""
 
-    attempt: int
-    pod: str
-    node: str
-    revision: str
-    claimed_at: datetime | None
-    stopped_at: datetime | None
+    attempt: int = Field(description="from 1")
+    pod: str = Field(description="name of its pod")
+    node: str = Field(description="the cluster's node that it ran on")
+    revision: str = Field(description="the frozen revision that it ran")
+    claimed_at: datetime | None = Field(description="when its pod took it over")
+    stopped_at: datetime | None = Field(description="when its processes were gone")
     outcome: str = Field(description="as the runner reported it; empty where it could not")
-    exit_code: int | None
-    reason: str
-    message: str
+    exit_code: int | None = Field(description="of its container")
+    reason: str = Field(description="why it ended, in one word")
+    message: str = Field(description="the same for a person")
 
 
 class AttemptList(BaseModel):
     """Every attempt, the first one first."""
 
-    items: list[Attempt]
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.ATTEMPTS]})
+
+    items: list[Attempt] = Field(description="all of them")
 
 
 def visits(rows: Sequence[Row], checkpoints: Sequence[Row]) -> list[NodeVisit]:

@@ -1,14 +1,31 @@
 """Routes of what is done to runs: execute, pause, resume, cancel, fork, delete, one by one and many at a time."""
 
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from graphrun_api import standing
 from graphrun_api.auth.guard import Access, Guard, needs
+from graphrun_api.errors import (
+    AlreadyCompleted,
+    AlreadyThere,
+    ClusterRefused,
+    HistoryUnavailable,
+    InputInvalid,
+    KeyReused,
+    NotFinished,
+    PreconditionFailed,
+    RunNotFound,
+    SourceGone,
+    StaleView,
+    StorageUnavailable,
+    VerbRefused,
+    WorkflowNotFound,
+)
 from graphrun_api.finding import RunId
 from graphrun_api.runs.bulk import Bulk, BulkRequest, BulkResult
+from graphrun_api.runs.run_schemas import RunDetail
 from graphrun_api.runs.schemas import (
     Cancelled,
     Created,
@@ -19,11 +36,11 @@ from graphrun_api.runs.schemas import (
     PauseRun,
     Resumed,
     ResumeRun,
-    RunDetail,
 )
 from graphrun_api.runs.service import Runs
 from graphrun_api.runs.verbs import Target, Verbs
 from graphrun_api.web.answers import answer
+from graphrun_api.web.headers import LOCATION, PREFERENCE_APPLIED, with_headers
 from graphrun_api.web.preconditions import (
     IdempotencyKey,
     IfMatch,
@@ -31,6 +48,7 @@ from graphrun_api.web.preconditions import (
     seconds_to_wait,
     wanted_version,
 )
+from graphrun_api.web.problem_answers import Responses, problems_of
 from graphrun_core import names
 
 router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["runs"])
@@ -63,10 +81,25 @@ async def _target(
 
 Changed = Annotated[Target, Depends(_target)]
 
+_REFUSED: Final = (RunNotFound, VerbRefused, KeyReused, PreconditionFailed, StaleView, ClusterRefused)
+_NOT_MADE: Final = (
+    RunNotFound,
+    SourceGone,
+    WorkflowNotFound,
+    KeyReused,
+    AlreadyThere,
+    ClusterRefused,
+    HistoryUnavailable,
+)
 
-def _accepted(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+
+def _accepted(model: type[BaseModel]) -> Responses:
     """For the document: 200 when it is so, 202 when it is on its way."""
-    return {200: {"model": model}, 202: {"model": model, "description": "on its way"}}
+    return {
+        200: {"model": model},
+        202: {"model": model, "description": "on its way"},
+        **problems_of(*_REFUSED),
+    }
 
 
 @router.post(
@@ -74,9 +107,23 @@ def _accepted(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     status_code=202,
     summary="Execute a run",
     response_model=Executed,
-    responses={200: {"model": RunDetail, "description": "with `Prefer: wait`: the run, which has ended"}},
+    responses={
+        200: {
+            "model": RunDetail,
+            "description": "with `Prefer: wait`: the run, which has ended or stands",
+            **with_headers(PREFERENCE_APPLIED),
+        },
+        **problems_of(
+            *_REFUSED,
+            AlreadyCompleted,
+            WorkflowNotFound,
+            InputInvalid,
+            HistoryUnavailable,
+            StorageUnavailable,
+        ),
+    },
 )
-async def execute(
+async def execute_run(
     request: Request,
     target: Changed,
     verbs: VerbsService,
@@ -97,12 +144,12 @@ async def execute(
         return answer(done, 202)
     stands = await verbs.until_it_stands(target, seconds)
     found = answer(await service.detail(target.access, target.name), 200) if stands else answer(done, 202)
-    found.headers["Preference-Applied"] = f"wait={seconds:.0f}"
+    found.headers[PREFERENCE_APPLIED] = f"wait={seconds:.0f}"
     return found
 
 
 @router.post("/{run_id}/pause", summary="Pause a run", response_model=Paused, responses=_accepted(Paused))
-async def pause(
+async def pause_run(
     target: Changed,
     verbs: VerbsService,
     body: PauseRun | None = None,
@@ -113,8 +160,8 @@ async def pause(
     return answer(done, 202 if done.status == standing.PAUSING else 200)
 
 
-@router.post("/{run_id}/resume", status_code=202, summary="Resume a run")
-async def resume(target: Changed, verbs: VerbsService, body: ResumeRun | None = None) -> Resumed:
+@router.post("/{run_id}/resume", status_code=202, summary="Resume a run", responses=problems_of(*_REFUSED))
+async def resume_run(target: Changed, verbs: VerbsService, body: ResumeRun | None = None) -> Resumed:
     """Let a PAUSED or INTERRUPTED run go on, from its latest or another checkpoint, with an answer where one is given."""
     return await verbs.resume(target, body or ResumeRun())
 
@@ -122,14 +169,19 @@ async def resume(target: Changed, verbs: VerbsService, body: ResumeRun | None = 
 @router.post(
     "/{run_id}/cancel", summary="Cancel a run", response_model=Cancelled, responses=_accepted(Cancelled)
 )
-async def cancel(target: Changed, verbs: VerbsService) -> Response:
+async def cancel_run(target: Changed, verbs: VerbsService) -> Response:
     """End a run for good: 200 once nothing of it runs, 202 CANCELLING where the proof takes over a second."""
     done = await verbs.cancel(target)
     return answer(done, 200 if done.status == standing.CANCELLED else 202)
 
 
-@router.post("/{run_id}/fork", status_code=201, summary="Fork a run")
-async def fork(
+@router.post(
+    "/{run_id}/fork",
+    status_code=201,
+    summary="Fork a run",
+    responses={201: with_headers(LOCATION), **problems_of(*_NOT_MADE, InputInvalid, StorageUnavailable)},
+)
+async def fork_run(
     request: Request,
     run_id: RunId,
     access: Creator,
@@ -143,12 +195,17 @@ async def fork(
     """Make a run that begins from a checkpoint of this one, with the state edited first where that is asked for."""
     await _may_read(request)
     made = await service.fork(access, run_id, body or ForkRun(), key=idempotency_key, execute=execute)
-    response.headers["Location"] = _location(access, made)
+    response.headers[LOCATION] = _location(access, made)
     return made
 
 
-@router.post("/{run_id}/retry", status_code=201, summary="Retry a run")
-async def retry(
+@router.post(
+    "/{run_id}/retry",
+    status_code=201,
+    summary="Retry a run",
+    responses={201: with_headers(LOCATION), **problems_of(*_NOT_MADE)},
+)
+async def retry_run(
     request: Request,
     run_id: RunId,
     access: Creator,
@@ -159,12 +216,17 @@ async def retry(
     """A fork from the latest checkpoint, started at once: goes on in a new run where this one failed or was cancelled."""
     await _may_read(request)
     made = await service.fork(access, run_id, ForkRun(), key=idempotency_key, execute=True)
-    response.headers["Location"] = _location(access, made)
+    response.headers[LOCATION] = _location(access, made)
     return made
 
 
-@router.delete("/{run_id}", status_code=204, summary="Delete a run")
-async def delete(
+@router.delete(
+    "/{run_id}",
+    status_code=204,
+    summary="Delete a run",
+    responses=problems_of(RunNotFound, NotFinished, PreconditionFailed, StaleView, ClusterRefused),
+)
+async def delete_run(
     request: Request,
     run_id: RunId,
     access: Deleter,
@@ -186,7 +248,7 @@ async def delete(
 
 
 @router.post("/bulk", summary="Pause, resume, cancel or delete many runs")
-async def bulk(
+async def change_runs(
     request: Request,
     access: Annotated[Access, Depends(needs("list", names.WORKFLOW_RUNS))],
     body: BulkRequest,

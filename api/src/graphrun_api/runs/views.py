@@ -8,7 +8,7 @@ from graphrun_api import standing
 from graphrun_api.events.run_rows import requested_by
 from graphrun_api.progress import NodeState
 from graphrun_api.runs import rules
-from graphrun_api.runs.schemas import Node, RunDetail, RunStatus, RunSummary
+from graphrun_api.runs.run_schemas import Node, RunDetail, RunStatus, RunSummary
 from graphrun_api.runs.waiting import waiting_for
 from graphrun_api.standing import status_of
 from graphrun_core import phases

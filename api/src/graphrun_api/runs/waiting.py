@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from graphrun_api import standing
-from graphrun_api.runs.schemas import Waiting
+from graphrun_api.runs.run_schemas import Waiting
 from graphrun_api.standing import status_of
 from graphrun_core import phases
 from graphrun_core.reasons import CONDITION_PAUSED, CONDITION_RUNNING, REASONS

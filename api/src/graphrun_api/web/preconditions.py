@@ -1,7 +1,7 @@
 """ETag, If-Match, If-None-Match, Idempotency-Key and Prefer, as HTTP means them."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Header
 from pydantic import BaseModel
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from graphrun_api.errors import BodyInvalid
 from graphrun_api.web.answers import answer
+from graphrun_api.web.headers import ETAG, LINK, with_headers
 
 _TAG: Final = re.compile(r'(?:W/)?"([^"]+)"')
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?=$|[,;\s])")
@@ -26,12 +27,34 @@ IdempotencyKey = Annotated[
 ]
 IfMatch = Annotated[
     str,
-    Header(alias="If-Match", max_length=256, description="the ETag that it must still have; else 412"),
+    Header(
+        alias="If-Match",
+        max_length=256,
+        description="the ETag that it must still have; else 412",
+        # Told, and not checked by it: our own words for what is wrong help more.
+        json_schema_extra={"pattern": r'^(|\*|(W/)?"[^"]+")$'},
+    ),
 ]
 Prefer = Annotated[
     str,
     Header(alias="Prefer", max_length=256, description="`wait=N`: up to N seconds for the end (RFC 7240)"),
 ]
+# For the document: of answers with an ETag, for whose request FastAPI needs to know no more.
+IF_NONE_MATCH: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "required": False,
+            "description": "ETags of what you have already: 304 without a body where it has not changed since",
+            "schema": {"type": "string"},
+        }
+    ]
+}
+VERSIONED: Final[dict[int | str, dict[str, Any]]] = {
+    200: with_headers(ETAG),
+    304: {"description": "not changed since the ETag of If-None-Match", **with_headers(ETAG)},
+}
 
 
 def etag_of(version: str) -> str:
@@ -62,8 +85,8 @@ def is_known(request: Request, tag: str) -> bool:
 
 def unless_known(request: Request, found: BaseModel, version: str) -> Response:
     """What was found, with its ETag; 304 and nothing where the client has it already."""
-    headers = {"ETag": etag_of(version)}
-    if is_known(request, headers["ETag"]):
+    headers = {ETAG: etag_of(version)}
+    if is_known(request, headers[ETAG]):
         return Response(status_code=304, headers=headers)
     return answer(found, headers=headers)
 
@@ -79,4 +102,4 @@ def link_next(request: Request, cursor: str | None) -> dict[str, str]:
     if not cursor:
         return {}
     url = request.url.include_query_params(cursor=cursor)
-    return {"Link": f'<{url.path}?{url.query}>; rel="next"'}
+    return {LINK: f'<{url.path}?{url.query}>; rel="next"'}

@@ -1,14 +1,14 @@
 """The pages that the `type` of a problem links to: one for each kind of problem, public."""
 
-from importlib.resources import files
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
 from graphrun_api.errors import NotFound
+from graphrun_api.web.problem_answers import problems_of
+from graphrun_api.web.problems import PAGES, PAGES_PATH
 
-PAGES = files("graphrun_api.web") / "problem_pages"
-router = APIRouter(prefix="/problems", tags=["problems"])
+router = APIRouter(prefix=PAGES_PATH, tags=["problems"])
 
 Slug = Annotated[
     str,
@@ -24,9 +24,12 @@ class Page(Response):
 
 @router.get(
     "/{slug}",
-    operation_id="explain_problem",
     summary="Explain a problem",
     response_class=Page,
+    responses={
+        200: {"content": {Page.media_type: {"example": (PAGES / "run-not-found.md").read_text()}}},
+        **problems_of(NotFound),
+    },
     openapi_extra={"security": []},
 )
 async def explain_problem(slug: Slug) -> Page:

@@ -3,10 +3,11 @@
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from graphrun_api.errors import GraphNotFound
 from graphrun_api.events.reads import HistoryReads
+from graphrun_api.workflows import examples
 from graphrun_api.workflows.service import Workflows
 from graphrun_core.revisions import revision_name
 
@@ -16,25 +17,27 @@ Json = dict[str, Any]
 class GraphNode(BaseModel):
     """A node."""
 
-    id: str
+    id: str = Field(description="its name in the graph")
 
 
 class GraphEdge(BaseModel):
     """A way from one node to another; `__start__` and `__end__` stand for the graph's ends."""
 
-    source: str
-    target: str
+    source: str = Field(description="name of the node that it leaves")
+    target: str = Field(description="name of the node that it leads to")
 
 
 class WorkflowGraph(BaseModel):
     """What a workflow consists of."""
 
-    workflow: str
-    revision: str
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.GRAPH]})
+
+    workflow: str = Field(description="name of the workflow")
+    revision: str = Field(description="the frozen revision whose graph this is")
     current: bool = Field(description="whether new runs use this revision")
-    nodes: list[GraphNode]
-    edges: list[GraphEdge]
-    cyclic: bool
+    nodes: list[GraphNode] = Field(description="the root graph's nodes, without its two ends")
+    edges: list[GraphEdge] = Field(description="the ways between them")
+    cyclic: bool = Field(description="whether a node can be come back to")
     mermaid: str = Field(description="the graph as a Mermaid flowchart")
     input_schema: Json | None = Field(description="JSON Schema of the input; null where none is known")
     input_schema_source: Literal["declared", "derived"] | None = Field(

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from graphrun_api import standing
+from graphrun_api.workflows import examples
 
 Row = Any  # asyncpg.Record: a mapping by column
 Step = Literal["hour", "day"]
@@ -21,29 +22,31 @@ _RATIO: Final = math.sqrt(2)
 class Durations(BaseModel):
     """Seconds from start to end of completed runs. Percentiles are of a scale of which each step is 1.41 of the last."""
 
-    mean: float
-    p50: float
-    p95: float
+    mean: float = Field(description="on average")
+    p50: float = Field(description="the median")
+    p95: float = Field(description="what 95 of 100 did not exceed")
     active_mean: float = Field(description="seconds at work: pauses left out")
 
 
 class Period(BaseModel):
     """The runs that ended from `start` on, up to `end`."""
 
-    start: datetime
-    end: datetime
-    completed: int
-    failed: int
-    cancelled: int
+    start: datetime = Field(description="from this moment on")
+    end: datetime = Field(description="up to this moment")
+    completed: int = Field(description="how many completed")
+    failed: int = Field(description="how many failed")
+    cancelled: int = Field(description="how many were cancelled")
     durations: Durations | None = Field(description="null where none has completed")
 
 
 class WorkflowStats(BaseModel):
     """Outcomes and durations of a workflow's runs: in all, and by hour or day (those without a run left out)."""
 
-    workflow: str
-    total: Period
-    periods: list[Period]
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.STATS]})
+
+    workflow: str = Field(description="name of the workflow")
+    total: Period = Field(description="the whole span")
+    periods: list[Period] = Field(description="its hours or days, in order")
 
 
 def stats(workflow: str, rows: Sequence[Row], since: datetime, until: datetime, step: Step) -> WorkflowStats:

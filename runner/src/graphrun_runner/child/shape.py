@@ -1,15 +1,13 @@
 """The graph's topology, as reported once per attempt."""
 
-import json
 import logging
 from collections.abc import Iterable
-from typing import Any, Final
 
 from graphrun_core.events import GraphShape
+from graphrun_runner.child.input_schema import input_schema_of
 from graphrun_runner.child.loading import Graph
 
 _OUTSIDE = ("__start__", "__end__")
-_SCHEMA_BYTES: Final = 65_536
 _log = logging.getLogger(__name__)
 
 
@@ -28,19 +26,8 @@ def shape_of(graph: Graph) -> GraphShape:
         "edges": edges,
         "cyclic": has_cycle(edges),
         "mermaid": mermaid,
-        "input_schema": _input_schema(graph),
+        "input_schema": input_schema_of(graph),
     }
-
-
-def _input_schema(graph: Graph) -> dict[str, Any] | None:
-    """What the graph's own types say of its input; None where they say nothing that is small enough to be told."""
-    try:
-        schema = graph.get_input_jsonschema()
-        size = len(json.dumps(schema))
-    except Exception:  # noqa: BLE001 - as above
-        _log.warning("the graph's input has no JSON Schema", exc_info=True)
-        return None
-    return schema if size <= _SCHEMA_BYTES else None
 
 
 def has_cycle(edges: Iterable[list[str]]) -> bool:
