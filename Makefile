@@ -73,7 +73,7 @@ fuzz-api: components ## Made-up requests to every operation of the OpenAPI docum
 	GRAPHRUN_SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(PYTEST) tests/integration/api/test_document.py
 
 .PHONY: bench-api
-bench-api: components ## The API on one core: requests, events in, streams, lists over a million runs (10 min; BENCH="--only rates")
+bench-api: components ## The API on one core: requests, events in, streams, lists over a million runs, beside other servers (BENCH="--only rates")
 	@PYTHONPATH=tests $(PY) -m benchmarks.api $(BENCH)
 
 .PHONY: bench-checkpoints

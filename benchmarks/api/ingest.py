@@ -19,9 +19,9 @@ DATA = {"payload": {"text": "x" * 60}}
 async def measure(site: Site, seconds: float) -> Table:
     """Batches as runners send them, from many runs at once."""
     senders = await claimed(site, RUNNERS)
-    before = site.cpu_seconds()
+    before = site.server.cpu_seconds()
     rate = await loop([_batches(sender) for sender in senders], seconds=seconds)
-    found, used = rate.figures, (site.cpu_seconds() - before) / len(rate.times)
+    found, used = rate.figures, (site.server.cpu_seconds() - before) / len(rate.times)
     cells = [rate.per_second * BATCH, rate.per_second, found.p50 * 1000, found.p99 * 1000, used * 1000]
     title = f"events from {RUNNERS} runs in batches of {BATCH}, one replica (budget: 15,000/s)"
     return Table(title, COLUMNS, [("custom events of 100 bytes", cells)])

@@ -1,5 +1,8 @@
 """Requests a second: status, list, create, and half status, half list."""
 
+import json
+from typing import Any
+
 import aiohttp
 
 from benchmarks.api.load import Request, loop
@@ -17,17 +20,18 @@ def reader(site: Site, path: str) -> Request:
 
     async def request(_: int) -> None:
         async with site.http.get(url, headers=site.headers) as answer:
-            await _taken(answer, 200)
+            await taken(answer, 200)
 
     return request
 
 
-def creator(site: Site) -> Request:
+def creator(site: Site, query: str = "") -> Request:
     """Create a run."""
+    url = site.runs + query
 
     async def request(_: int) -> None:
-        async with site.http.post(site.runs, headers=site.headers, json=BODY) as answer:
-            await _taken(answer, 201)
+        async with site.http.post(url, headers=site.headers, json=BODY) as answer:
+            await taken(answer, 201)
 
     return request
 
@@ -49,14 +53,21 @@ async def measure(site: Site, seconds: float) -> Table:
     }
     for title, request in requests.items():
         await loop([request] * AT_ONCE, count=200)  # connections, caches
-        before = site.cpu_seconds()
+        before = site.server.cpu_seconds()
         rate = await loop([request] * AT_ONCE, seconds=seconds)
-        found, used = rate.figures, (site.cpu_seconds() - before) / len(rate.times)
+        found, used = rate.figures, (site.server.cpu_seconds() - before) / len(rate.times)
         table.rows.append((title, [rate.per_second, found.p50 * 1000, found.p99 * 1000, used * 1000]))
     return table
 
 
-async def _taken(answer: aiohttp.ClientResponse, status: int) -> None:
+async def taken(answer: aiohttp.ClientResponse, status: int) -> dict[str, Any]:
+    """Read the whole answer; return its JSON object.
+
+    Raises:
+        RuntimeError: it has another status.
+    """
     body = await answer.read()
     if answer.status != status:
         raise RuntimeError(f"{answer.status}: {body.decode()}")
+    said: dict[str, Any] = json.loads(body)
+    return said

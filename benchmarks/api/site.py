@@ -1,26 +1,23 @@
 """One replica of the API on one core, with a real API server, Postgres and S3 server behind it."""
 
 import os
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
 
+from benchmarks.api.process import LOAD_CORE, Server, pinned
 from graphrun_api.db.migrate import migrate
 from graphrun_checkpoints import Credentials
 from graphrun_devcluster.controlplane import ControlPlane
 from support.api_world import Kube, Project, kube_of
 from support.controlplane import apply_crds
 from support.ports import free_port
-from support.postgres import running_postgres
+from support.postgres import Postgres, running_postgres
 from support.s3server import running_server
 from support.waiting import eventually
-
-API_CORE, LOAD_CORE = 0, 1
-"""The replica has a core of its own; Postgres, the API server and the load share the other one."""
 
 
 @dataclass
@@ -28,15 +25,16 @@ class Site:
     """What is measured, and how to reach it.
 
     Attributes:
-        dsn: Of the database, for what is made in bulk.
-        pid: Of the replica.
+        postgres: Where databases for others can be made.
+        dsn: Of the replica's database, for what is made in bulk.
         headers: Of a person who may do everything in the project.
     """
 
     url: str
     runner_url: str
+    server: Server
+    postgres: Postgres
     dsn: str
-    pid: int
     kube: Kube
     project: Project
     http: aiohttp.ClientSession
@@ -46,17 +44,6 @@ class Site:
     def runs(self) -> str:
         """Where the runs of the project are."""
         return f"{self.url}/api/projects/{self.project.name}/workflows/runs"
-
-    def cpu_seconds(self) -> float:
-        """CPU time that the replica has used so far: unlike rates, the same on a busy machine."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def resident(self) -> int:
-        """Bytes of memory that the replica holds."""
-        with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     async def create(self, *, execute: bool = False) -> str:
         """A run of the workflow; its id."""
@@ -75,10 +62,10 @@ async def open_site() -> AsyncIterator[Site]:
     async with AsyncExitStack() as held:
         plane = held.enter_context(ControlPlane())
         apply_crds(plane)
-        server = held.enter_context(running_postgres(durable=True))
+        postgres = held.enter_context(running_postgres(durable=True))
         storage = held.enter_context(running_server("seaweedfs")).storage()
         assert isinstance(storage.credentials, Credentials)  # noqa: S101 - for the type checker: the tests' server has them
-        dsn = await server.make_database()
+        dsn = await postgres.make_database()
         await migrate(dsn)
         ports = free_port(), free_port()
         environ = {
@@ -94,7 +81,7 @@ async def open_site() -> AsyncIterator[Site]:
             "GRAPHRUN_STORAGE_ACCESS_KEY": storage.credentials.access_key,
             "GRAPHRUN_STORAGE_SECRET_KEY": storage.credentials.secret_key,
         }
-        process = held.enter_context(_replica(environ))
+        replica = held.enter_context(pinned([sys.executable, "-m", "graphrun_api"], environ))
         kube = await held.enter_async_context(kube_of(plane))
         project = await Project.make(kube)
         await project.workflow()
@@ -102,25 +89,15 @@ async def open_site() -> AsyncIterator[Site]:
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), trust_env=False)
         )
         urls = [f"http://127.0.0.1:{port}" for port in ports]
-        site = Site(urls[0], urls[1], dsn, process.pid, kube, project, http)
+        site = Site(urls[0], urls[1], replica, postgres, dsn, kube, project, http)
         site.headers = {"Authorization": f"Bearer {await project.token('editor')}"}
         await _until_ready(site)
         yield site
 
 
-@contextmanager
-def _replica(environ: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    command = ["taskset", "-c", str(API_CORE), sys.executable, "-m", "graphrun_api"]
-    process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
 async def _until_ready(site: Site) -> None:
     async def ready() -> bool:
+        site.server.ensure_running()
         try:
             async with site.http.get(f"{site.url}/readyz") as answer:
                 return answer.ok

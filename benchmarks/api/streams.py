@@ -16,7 +16,6 @@ from benchmarks.tables import Column, Table
 _Socket = aiohttp.ClientWebSocketResponse[bool]
 RUNS = 40
 BATCH = 10
-REPLAYED = 100_000
 COLUMNS = [Column("clients"), Column("p50 ms", 1), Column("p99 ms", 1), Column("KiB a client", 1)]
 REPLAY_COLUMNS = [Column("events"), Column("seconds", 2), Column("events/s")]
 
@@ -24,17 +23,18 @@ REPLAY_COLUMNS = [Column("events"), Column("seconds", 2), Column("events/s")]
 async def measure(site: Site, clients: int, seconds: float) -> Table:
     """Clients on WebSockets, spread over RUNS runs of which each sends a batch a second."""
     senders = await claimed(site, RUNS)
-    before = site.resident()
+    before = site.server.resident()
     async with AsyncExitStack() as held:
         sockets = [
             await held.enter_async_context(_socket(site, senders[number % RUNS].run))
             for number in range(clients)
         ]
-        memory = (site.resident() - before) / clients / 1024
+        memory = (site.server.resident() - before) / clients / 1024
         late: list[float] = []
         reading = [asyncio.create_task(_read(socket, late)) for socket in sockets]
-        until = time.monotonic() + seconds
+        until, sent = time.monotonic() + seconds, 0
         while time.monotonic() < until:
+            sent += BATCH * clients
             await asyncio.gather(*(sender.send(BATCH, {}) for sender in senders))
             await asyncio.sleep(1)
         for task in reading:
@@ -46,22 +46,24 @@ async def measure(site: Site, clients: int, seconds: float) -> Table:
     cells = [clients, found.p50 * 1000, found.p99 * 1000, memory]
     title = f"event to client, {RUNS} runs with {BATCH} events a second each (budget: p50 60 ms, p99 250 ms)"
     table = Table(title, COLUMNS, [("WebSocket", cells)])
-    table.notes.append(f"{len(late):,} messages read by one process, which shares its core with Postgres")
+    table.notes.append(
+        f"{len(late):,} of {sent:,} messages arrived, read by one process, which shares its core with Postgres"
+    )
     return table
 
 
-async def replay(site: Site) -> Table:
+async def replay(site: Site, events: int) -> Table:
     """One client reads a run's whole past."""
     [sender] = await claimed(site, 1)
-    for _ in range(REPLAYED // 1000):
+    for _ in range(events // 1000):
         await sender.send(1000, {"payload": {"text": "x" * 60}})
     began, seen = time.perf_counter(), 0
     async with _socket(site, sender.run) as socket:
-        while seen < REPLAYED:
+        while seen < events:
             message = await socket.receive_json()
             seen = message["seq"]
     took = time.perf_counter() - began
-    return Table("replay of a long run", REPLAY_COLUMNS, [("WebSocket", [REPLAYED, took, REPLAYED / took])])
+    return Table("replay of a long run", REPLAY_COLUMNS, [("WebSocket", [events, took, events / took])])
 
 
 def _socket(site: Site, run: str) -> "aiohttp.client._WSRequestContextManager":
