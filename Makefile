@@ -66,6 +66,16 @@ SEED ?= 0
 soak-checkpoints: setup ## Kill processes that checkpoint, ROUNDS runs long, and at every PUT of a large one
 	GRAPHRUN_SOAK_ROUNDS=$(ROUNDS) GRAPHRUN_SOAK_SEED=$(SEED) $(PYTEST) tests/integration/checkpoints/test_crashes.py
 
+# Two minutes, and some seconds for each of EXAMPLES. A failure is told with its request and its seed.
+EXAMPLES ?= 50
+.PHONY: fuzz-api
+fuzz-api: components ## Made-up requests to every operation of the OpenAPI document, EXAMPLES to each
+	GRAPHRUN_SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(PYTEST) tests/integration/api/test_document.py
+
+.PHONY: bench-api
+bench-api: components ## The API on one core: requests, events in, streams, lists over a million runs, beside other servers (BENCH="--only rates")
+	@PYTHONPATH=tests $(PY) -m benchmarks.api $(BENCH)
+
 .PHONY: bench-checkpoints
 bench-checkpoints: setup ## Our checkpoint saver beside the published ones: requests, bytes, times (11 min; BENCH="--quick")
 	@PYTHONPATH=tests $(PY) -m benchmarks.checkpoints $(BENCH)
@@ -133,9 +143,10 @@ fmt: setup ## Format and mend what can be mended
 	@$(PY) -m ruff format $(SOURCES)
 
 .PHONY: generate
-generate: setup ## Regenerate what is derived: the CRD chart, inline sources of the examples
+generate: setup ## Regenerate what is derived: the CRD chart, inline sources of the examples, docs/openapi.json
 	@$(PY) scripts/generate_crds_chart.py
 	@$(PY) scripts/render_examples.py
+	@$(PY) scripts/write_openapi.py
 
 .PHONY: lock
 lock: $(UV) ## Resolve the dependencies anew into locks/, keeping pins that still fit

@@ -1,6 +1,6 @@
 """Tables of figures, as plain text and as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 Cell = float | str | None
@@ -9,11 +9,12 @@ _NONE = "-"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of figures; `digits` after the point; `compared` has a ratio to the best peer."""
+    """A column of figures; `digits` after the point; `compared` has a ratio to the best peer, the least unless more is better."""
 
     title: str
     digits: int = 0
     compared: bool = True
+    more_is_better: bool = False
 
     def show(self, cell: Cell) -> str:
         """A figure as it is printed."""
@@ -45,7 +46,9 @@ class Table:
         if ours not in cells or not others:
             return
         ratios: list[Cell] = [
-            _ratio(cells[ours], others, index) if column.compared else None
+            _ratio(cells[ours], others, index, max if column.more_is_better else min)
+            if column.compared
+            else None
             for index, column in enumerate(self.columns)
         ]
         self.rows.append((title, ratios))
@@ -64,9 +67,11 @@ class Table:
         return "\n".join([title, *lines, *notes])
 
 
-def _ratio(mine: Sequence[Cell], others: Sequence[Sequence[Cell]], index: int) -> Cell:
-    figures = [_figure(each, index) for each in others]
-    best = min((figure for figure in figures if figure), default=None)
+def _ratio(
+    mine: Sequence[Cell], others: Sequence[Sequence[Cell]], index: int, best_of: Callable[..., float]
+) -> Cell:
+    figures = [figure for each in others if (figure := _figure(each, index))]
+    best = best_of(figures) if figures else None
     figure = _figure(mine, index)
     return None if best is None or figure is None else f"{figure / best:.2f}"
 

@@ -27,7 +27,8 @@ if [[ $check ]]; then
     cp locks/* "$target/"
 fi
 
-options=(--quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate)
+python=3.11
+options=(--quiet --universal --generate-hashes --no-header --no-annotate)
 for member in "${members[@]}"; do
     options+=(--no-emit-package "graphrun-$member") # members are installed from the tree, not by pin
 done
@@ -35,7 +36,7 @@ done
 lock() { # lock NAME SOURCE... : uv reads the pins to keep from the file it is about to replace
     local name=$1
     shift
-    "$uv" pip compile "${options[@]}" "${extra[@]}" --output-file "$target/$name.txt" "$@"
+    "$uv" pip compile --python-version "$python" "${options[@]}" "${extra[@]}" --output-file "$target/$name.txt" "$@"
 }
 
 extra=("$@")
@@ -47,6 +48,8 @@ lock moto locks/moto.in
 for saver in objectstorage postgres tigris; do # what benchmarks/checkpoints measures beside ours
     lock saver-$saver locks/saver-$saver.in
 done
+lock server-langgraph locks/server-langgraph.in # what benchmarks/api measures beside ours
+python=3.12 lock server-aegra locks/server-aegra.in # it refuses 3.11
 
 if [[ $check ]]; then
     diff --recursive --unified locks "$target" || {

@@ -19,6 +19,7 @@ LARGE = {"type": "object", "properties": {"text": {"type": "string"}, "rounds": 
 # Workflow → entrypoint; all of them have graphs/probe.py inline.
 PROBES = {
     "rounds": "probe:rounds",
+    "speaker": "probe:speaker",
     "sleeper": "probe:sleeper",
     "blocker": "probe:blocker",
     "stubborn": "probe:stubborn_graph",

@@ -23,7 +23,10 @@ GENEROUS: Manifest = {
         "tolerations": [{"operator": "Exists"}],
         "affinity": {"nodeAffinity": {}},
         "podAnnotations": {"c": "d"},
+        "corsOrigins": ["https://app.example.com"],
+        "oidc": {"issuer": "https://id.example.com", "audience": "graphrun"},
     },
+    "history": {"runsSeconds": 31536000},
     "networkPolicy": {
         "enabled": True,
         "runnerNamespaces": ["demo"],
@@ -41,6 +44,10 @@ def helm(request: pytest.FixtureRequest) -> Helm:
 
 def rendered(values: Manifest | None = None, helm: Helm | None = None, release: str = "graphrun") -> Any:
     return (helm or helm_4()).template("graphrun", merged(REQUIRED_VALUES, values or {}), release=release)
+
+
+def names_of(made: Any) -> set[tuple[str, str]]:
+    return {(item["kind"], item["metadata"]["name"]) for item in made.objects}
 
 
 def pods(values: Manifest | None = None) -> dict[str, Manifest]:
@@ -66,8 +73,7 @@ def test_both_helms_render_the_same() -> None:
 
 
 def test_the_objects_of_a_small_installation() -> None:
-    names = {(item["kind"], item["metadata"]["name"]) for item in rendered().objects}
-    assert names == {
+    assert names_of(rendered()) == {
         ("Deployment", "graphrun-operator"),
         ("Deployment", "graphrun-api"),
         ("Service", "graphrun-api"),
@@ -85,6 +91,8 @@ def test_the_objects_of_a_small_installation() -> None:
         ("Role", "graphrun-operator"),
         ("RoleBinding", "graphrun-operator"),
         ("PodDisruptionBudget", "graphrun-operator"),
+        ("Job", "graphrun-migrate"),
+        ("Secret", "graphrun-migrate"),
     }
 
 
@@ -104,6 +112,9 @@ def test_the_objects_of_a_small_installation() -> None:
         ({"postgres": {"dsn": "mysql://x"}}, "/postgres/dsn"),
         ({"operator": {"replicas": 11}}, "/operator/replicas"),
         ({"api": {"logLevel": "chatty"}}, "/api/logLevel"),
+        ({"api": {"corsOrigins": ["https://app.example.com/path"]}}, "/api/corsOrigins/0"),
+        ({"api": {"oidc": {"issuer": "https://id.example.com"}}}, "/api/oidc/audience"),
+        ({"history": {"eventsSeconds": 60}}, "/history/eventsSeconds"),
         ({"api": {"service": {"port": 0}}}, "/api/service/port"),
         ({"image": {"pullPolicy": "Sometimes"}}, "/image/pullPolicy"),
         ({"storage": {"prefix": "/runs"}}, "/storage/prefix"),
@@ -194,11 +205,30 @@ def test_runners_are_sent_to_the_service_made_for_them() -> None:
     assert service["spec"]["ports"] == [{"name": "runner", "port": 8081, "targetPort": "runner"}]
 
 
-def test_the_api_migrates_before_it_starts_with_the_same_settings() -> None:
-    spec = pods()["graphrun-api"]["spec"]
-    (migrate,), (api,) = spec["initContainers"], spec["containers"]
+def test_a_hook_migrates_with_the_dsn_of_this_very_release() -> None:
+    made = rendered()
+    job = made.one("Job", "graphrun-migrate")
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-install,pre-upgrade"
+    (migrate,) = job["spec"]["template"]["spec"]["containers"]
     assert migrate["command"] == ["python", "-m", "graphrun_api", "migrate"]
-    assert migrate["env"] == api["env"]
+    (dsn,) = [each["valueFrom"]["secretKeyRef"] for each in migrate["env"] if "DSN" in each["name"]]
+    secret = made.one("Secret", "graphrun-migrate")
+    assert (dsn["name"], secret["stringData"][dsn["key"]]) == (
+        "graphrun-migrate",
+        secret["stringData"]["dsn"],
+    )
+    # The Secret is there before the Job, and as new as it.
+    assert secret["metadata"]["annotations"]["helm.sh/hook"] == job["metadata"]["annotations"]["helm.sh/hook"]
+    assert int(secret["metadata"]["annotations"]["helm.sh/hook-weight"]) < 0
+
+
+def test_the_hook_takes_the_dsn_from_a_secret_of_your_own() -> None:
+    own = {"postgres": {"existingSecret": {"name": "mine", "key": "url"}}}
+    made = rendered(own)
+    (migrate,) = made.one("Job", "graphrun-migrate")["spec"]["template"]["spec"]["containers"]
+    (dsn,) = [each["valueFrom"]["secretKeyRef"] for each in migrate["env"] if "DSN" in each["name"]]
+    assert dsn == {"name": "mine", "key": "url"}
+    assert ("Secret", "graphrun-migrate") not in names_of(made)
 
 
 @pytest.mark.parametrize("name", ["graphrun-operator", "graphrun-api"])

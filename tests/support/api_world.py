@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import httpx
 
@@ -20,6 +21,7 @@ from graphrun_core import names
 from graphrun_core.revisions import revision_name
 from graphrun_core.times import to_rfc3339
 from graphrun_devcluster.controlplane import ControlPlane
+from support import promises
 from support.waiting import eventually
 
 Json = dict[str, Any]
@@ -59,8 +61,16 @@ def settings_for(dsn: str, storage: StorageConfig) -> Settings:
     )
 
 
+class Reachable(Protocol):
+    """A control plane, or what stands between it and us."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """By which it is reached."""
+
+
 @asynccontextmanager
-async def running_api(plane: ControlPlane, settings: Settings) -> AsyncIterator[Api]:
+async def running_api(plane: Reachable, settings: Settings) -> AsyncIterator[Api]:
     """A replica in this process, ready."""
     cluster = await connect({"KUBECONFIG": str(plane.kubeconfig)})
     try:
@@ -300,10 +310,16 @@ class Rest:
 
 @asynccontextmanager
 async def rest_of(api: Api, project: Project, account: str = "editor") -> AsyncIterator[Rest]:
-    """A person with an account's token."""
+    """A person with an account's token, who takes no answer that the OpenAPI document does not promise."""
     token = await project.token(account)
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=api.url, headers=headers, trust_env=False, timeout=40) as http:
+    async with httpx.AsyncClient(
+        base_url=api.url,
+        headers=headers,
+        trust_env=False,
+        timeout=40,
+        event_hooks={"response": [promises.kept]},
+    ) as http:
         yield Rest(http, project, token)
 
 

@@ -9,6 +9,8 @@ standard input closes, which also happens when pytest is killed. Postgres refuse
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 import uuid
 from collections.abc import Iterator
@@ -46,6 +48,26 @@ class Postgres:
             await connection.close()
         return self.dsn(name)
 
+    async def make_history(self) -> str:
+        """A database with our tables, in which what was committed outlasts a crash; answers its DSN."""
+        dsn = await self.make_database()
+        connection = await asyncpg.connect(dsn)
+        try:
+            await connection.execute(f'ALTER DATABASE "{dsn.rpartition("/")[2]}" SET synchronous_commit = on')
+        finally:
+            await connection.close()
+        await migrate(dsn)
+        return dsn
+
+    async def crash(self) -> None:
+        """Kill one of its processes: it drops all clients, recovers, and is back a moment later. For a server of one's own.
+
+        What was committed is only there afterwards in databases with `synchronous_commit` on.
+        """
+        connection = await asyncpg.connect(self.dsn("postgres"))
+        os.kill(await connection.fetchval("SELECT pg_backend_pid()"), signal.SIGKILL)
+        connection.terminate()
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
@@ -77,7 +99,8 @@ async def database(postgres: Postgres, _migrated: str) -> str:
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Start a server and end it, outside of pytest fixtures too."""
-    with guarded([sys.executable, str(_GUARDIAN), USER], "Postgres") as answer:
+def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """Start a server and end it, outside of pytest fixtures too; a `durable` one waits for its disk."""
+    how = ["durable"] if durable else []
+    with guarded([sys.executable, str(_GUARDIAN), USER, *how], "Postgres") as answer:
         yield Postgres(**answer)

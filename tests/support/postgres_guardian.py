@@ -1,6 +1,6 @@
 """The process that runs the tests' Postgres and leaves nothing of it behind.
 
-    python postgres_guardian.py <user>
+    python postgres_guardian.py <user> [durable]
 
 Prints one line of JSON when the server is ready. Ends it and removes its files as soon as standard input closes:
 that happens too when the tests are killed.
@@ -28,6 +28,9 @@ _START_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
 _PACKAGE = "postgresql"
 _FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200")
+# For benchmarks: what is committed is on the disk.
+_DURABLE = ("max_connections=200", "shared_buffers=1GB", "max_wal_size=4GB")
+_SETTINGS = _DURABLE if sys.argv[2:] == ["durable"] else _FAST
 
 
 def guard() -> int:
@@ -97,7 +100,7 @@ def _run(command: list[str | Path], account: str | None, folder: Path) -> None:
 def _start(
     programs: Path, data: Path, log: Path, port: int, account: str | None
 ) -> "subprocess.Popen[bytes]":
-    settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *_FAST]
+    settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *_SETTINGS]
     flags = [part for setting in settings for part in ("-c", setting)]
     with log.open("ab") as output:
         return subprocess.Popen(

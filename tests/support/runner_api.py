@@ -31,11 +31,15 @@ class RunnerApi:
     superseded: bool = False
     unauthorised: bool = False
     hold_reports: bool = False  # take a report, and answer it only once this is False again
+    logs_status: int = 204  # the answer to each chunk of the log; only those answered with 204 are kept
     refused_events: tuple[str, ...] = ()  # event types answered with 422
     claims: list[float] = field(default_factory=list)
-    events: list[Json] = field(default_factory=list)
+    events: list[Json] = field(default_factory=list)  # of the latest attempt
+    ever_told: list[Json] = field(default_factory=list)  # events of all attempts
     batches: list[int] = field(default_factory=list)
     reports: list[Json] = field(default_factory=list)
+    log_calls: int = 0
+    log_chunks: list[Json] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def command(self, state: str, **options: Any) -> None:
@@ -89,6 +93,11 @@ class RunnerApi:
         """Whether these nodes have started."""
         return set(nodes) <= {event["node_id"] for event in self.of("node_started")}
 
+    @property
+    def stored_log(self) -> str:
+        """The log's chunks, put together."""
+        return "".join(chunk["text"] for chunk in self.log_chunks)
+
     def described(self) -> list[str]:
         """The events in short."""
         return [f"{event['seq']} {event['type']} {event.get('node_id', '')}" for event in self.unique()]
@@ -122,7 +131,12 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        routes = {protocol.CLAIM_PATH: _claim, protocol.EVENTS_PATH: _events, protocol.REPORT_PATH: _report}
+        routes = {
+            protocol.CLAIM_PATH: _claim,
+            protocol.EVENTS_PATH: _events,
+            protocol.REPORT_PATH: _report,
+            protocol.LOGS_PATH: _logs,
+        }
         self._route(routes, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
     def do_GET(self) -> None:
@@ -170,6 +184,7 @@ def _events(api: RunnerApi, body: Json) -> _Answer:
     if any(event["type"] in api.refused_events for event in body["events"]):
         return 422, {"message": "no"}
     api.events += body["events"]
+    api.ever_told += body["events"]
     api.batches.append(len(body["events"]))
     return 204, None
 
@@ -181,6 +196,13 @@ def _report(api: RunnerApi, body: Json) -> _Answer:
     api.changed.notify_all()
     api.changed.wait_for(lambda: not api.hold_reports or api.away)
     return 204, None
+
+
+def _logs(api: RunnerApi, body: Json) -> _Answer:
+    api.log_calls += 1
+    if api.logs_status == 204:
+        api.log_chunks.append(body)
+    return api.logs_status, None
 
 
 def _command(api: RunnerApi, query: Json) -> _Answer:

@@ -115,12 +115,12 @@ def _popen(
         "GRAPHRUN_TERMINATION_LOG": str(home / "termination-log"),
         **environ,
     }
-    with (home / "log").open("wb") as log:
+    with (home / "stdout").open("wb") as out, (home / "stderr").open("wb") as err:
         return subprocess.Popen(
             [*prefix, sys.executable, "-m", "graphrun_runner"],
             env=variables,
-            stdout=log,
-            stderr=log,
+            stdout=out,
+            stderr=err,
             cwd=home,
         )
 
@@ -160,7 +160,7 @@ class Attempt:
     @property
     def log(self) -> str:
         """What supervisor and graph have written."""
-        return (self.home / "log").read_text()
+        return "".join((self.home / name).read_text(errors="replace") for name in ("stdout", "stderr"))
 
     @property
     def report(self) -> Json:

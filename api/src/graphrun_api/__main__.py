@@ -11,7 +11,7 @@ from graphrun_api.db.migrate import migrate
 from graphrun_api.errors import ApiError
 from graphrun_api.kube.connect import connect
 from graphrun_api.server import serve
-from graphrun_api.settings import Settings
+from graphrun_api.settings import MigrationSettings, Settings
 from graphrun_core.errors import SettingsInvalid
 from graphrun_core.settings import read_settings
 
@@ -29,14 +29,17 @@ async def _serve(settings: Settings) -> bool:
 def main(arguments: list[str]) -> int:
     """The program; answers its exit code."""
     try:
-        settings = read_settings(Settings, os.environ)
-        logs.set_up(settings.log_level)
         if arguments == ["migrate"]:
-            uvloop.run(migrate(settings.postgres_dsn))
-        elif arguments:
+            asked = read_settings(MigrationSettings, os.environ)
+            logs.set_up(asked.log_level)
+            uvloop.run(migrate(asked.postgres_dsn))
+            return 0
+        if arguments:
             sys.stderr.write("usage: python -m graphrun_api [migrate]\n")
             return 2
-        elif not uvloop.run(_serve(settings)):
+        settings = read_settings(Settings, os.environ)
+        logs.set_up(settings.log_level)
+        if not uvloop.run(_serve(settings)):
             return 1
     except (SettingsInvalid, ApiError) as error:
         sys.stderr.write(f"graphrun_api: {error}\n")

@@ -3,37 +3,64 @@
 from typing import Any, Final
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
+from graphrun_api.auth.routes import VERSION
+from graphrun_api.auth.routes import router as client_routes
+from graphrun_api.checkpoints.routes import router as checkpoint_routes
 from graphrun_api.compose import Program
 from graphrun_api.errors import ApiError
 from graphrun_api.events.routes import router as event_routes
+from graphrun_api.events.routes import tickets_router as ticket_routes
 from graphrun_api.runner_port.routes import router as runner_routes
+from graphrun_api.runs.inspection_routes import router as inspection_routes
+from graphrun_api.runs.log_routes import router as log_routes
 from graphrun_api.runs.routes import router as run_routes
+from graphrun_api.runs.verb_routes import router as verb_routes
 from graphrun_api.web.body_limit import BodyLimit
+from graphrun_api.web.document import DescribedApi
 from graphrun_api.web.metrics import TimedRequests
-from graphrun_api.web.problems import on_api_error, on_http_error, on_invalid_request, on_unexpected
+from graphrun_api.web.problem_routes import router as problem_routes
+from graphrun_api.web.problems import (
+    on_api_error,
+    on_http_error,
+    on_invalid_request,
+    on_invalid_socket,
+    on_unexpected,
+)
 from graphrun_api.web.request_ids import RequestIds
 from graphrun_api.workflows.routes import router as workflow_routes
 
 # Inputs of any size go to object storage, but pass through memory once.
 _PUBLIC_BODY_BYTES: Final = 64 * 1024 * 1024
 _RUNNER_BODY_BYTES: Final = 16 * 1024 * 1024
+# Shorter answers fit into a packet as they are.
+_GZIP_BYTES: Final = 1400
+_CORS_SECONDS: Final = 600
 
 
 def public_api() -> FastAPI:
     """The public application, without its state: enough for its OpenAPI document."""
-    api = FastAPI(
-        title="graphrun",
-        version="v1alpha1",
-        description="LangGraph workflows on Kubernetes: create, execute, pause, resume, cancel and follow runs.",
-    )
-    for router in (run_routes, event_routes, workflow_routes):
+    api = DescribedApi(VERSION)
+    for router in (
+        run_routes,
+        verb_routes,
+        inspection_routes,
+        log_routes,
+        event_routes,
+        checkpoint_routes,
+        workflow_routes,
+        ticket_routes,
+        client_routes,
+        problem_routes,
+    ):
         api.include_router(router)
     _answer_with_problems(api)
     return api
@@ -55,6 +82,25 @@ def public_app(program: Program) -> ASGIApp:
     api.add_route("/healthz", _alive, include_in_schema=False)
     api.add_route("/readyz", ready, include_in_schema=False)
     api.add_route("/metrics", metrics, include_in_schema=False)
+    # Of streams every event would have to be flushed through it, for little: starlette leaves them alone.
+    api.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES, compresslevel=5)
+    if program.origins:
+        api.add_middleware(
+            CORSMiddleware,
+            allow_origins=program.origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=[
+                "Content-Range",
+                "ETag",
+                "Link",
+                "Location",
+                "Preference-Applied",
+                "Retry-After",
+                "X-Request-ID",
+            ],
+            max_age=_CORS_SECONDS,
+        )
     return _wrapped(api, program, "public", _PUBLIC_BODY_BYTES)
 
 
@@ -80,6 +126,7 @@ def _fill(api: FastAPI, state: dict[str, Any]) -> None:
 def _answer_with_problems(api: FastAPI) -> None:
     api.add_exception_handler(ApiError, on_api_error)
     api.add_exception_handler(RequestValidationError, on_invalid_request)
+    api.add_exception_handler(WebSocketRequestValidationError, on_invalid_socket)
     api.add_exception_handler(HTTPException, on_http_error)
     api.add_exception_handler(Exception, on_unexpected)
 

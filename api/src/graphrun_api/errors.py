@@ -27,8 +27,16 @@ class NotAuthenticated(ApiError):
     """A bearer token is needed: send 'Authorization: Bearer <token>'."""
 
 
+class IssuerUnavailable(ApiError):
+    """The issuer of tokens is out of reach; try again."""
+
+
 class RightMissing(ApiError):
     """The right for this is missing."""
+
+
+class OriginRefused(ApiError):
+    """Pages of this site may not do this."""
 
 
 # --- what is asked for
@@ -50,6 +58,30 @@ class RunNotFound(NotFound):
 
 class OutputNotFound(NotFound):
     """The run has no output."""
+
+
+class RangeUnsatisfiable(ApiError):
+    """The Range begins behind the end."""
+
+
+class LogNotFound(NotFound):
+    """The attempt has no log."""
+
+
+class GraphNotFound(NotFound):
+    """The workflow's graph is not known yet."""
+
+
+class CheckpointNotFound(NotFound):
+    """The run has no such checkpoint."""
+
+
+class CheckpointDamaged(ApiError):
+    """The stored checkpoint cannot be read."""
+
+
+class EventsExpired(ApiError):
+    """The run ended so long ago that its events are not kept any more."""
 
 
 class AlreadyThere(ApiError):
@@ -96,6 +128,14 @@ class AlreadyCompleted(ApiError):
 
 class NotFinished(ApiError):
     """The run has not ended."""
+
+
+class PreconditionFailed(ApiError):
+    """The object is not any more as If-Match says; read it anew, and decide again."""
+
+
+class SourceGone(ApiError):
+    """The run's resource is gone, and with it what a fork begins from; create a new run."""
 
 
 class StaleView(ApiError):

@@ -19,6 +19,8 @@ from graphrun_api.settings import Settings
 # A stream is pinged this often, and given up when the answer takes longer, in seconds.
 _PING_SECONDS: Final = 20.0
 _GRACE_SECONDS: Final = 10
+# Longer than clients and proxies keep a connection that is idle: who closes first must be the one that sends.
+_KEEP_ALIVE_SECONDS: Final = 75
 _BACKLOG: Final = 2048
 
 
@@ -85,6 +87,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         ws_ping_timeout=_PING_SECONDS,
         # compression would hold some 100 KB a client, for messages of a few hundred bytes
         ws_per_message_deflate=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         backlog=_BACKLOG,
         server_header=False,

@@ -66,7 +66,7 @@ affinity:
 {{- end }}
 {{- end -}}
 
-{{/* The API's environment: the migration needs it too. */}}
+{{/* The API's environment. */}}
 {{- define "graphrun.apiEnv" -}}
 - name: GRAPHRUN_PORT
   value: "8080"
@@ -79,6 +79,32 @@ affinity:
     secretKeyRef:
       name: {{ include "graphrun.postgresSecret" . }}
       key: {{ ternary .Values.postgres.existingSecret.key "dsn" (not (empty .Values.postgres.existingSecret.name)) }}
+- name: GRAPHRUN_HISTORY_EVENTS_SECONDS
+  value: {{ .Values.history.eventsSeconds | int64 | quote }}
+- name: GRAPHRUN_HISTORY_RUNS_SECONDS
+  value: {{ .Values.history.runsSeconds | int64 | quote }}
+- name: GRAPHRUN_HISTORY_TOKENS_SECONDS
+  value: {{ .Values.history.tokensSeconds | int64 | quote }}
+- name: GRAPHRUN_HISTORY_STREAMS_SECONDS
+  value: {{ .Values.history.streamsSeconds | int64 | quote }}
+- name: GRAPHRUN_CORS_ORIGINS
+  value: {{ join "," .Values.api.corsOrigins | quote }}
+{{- with .Values.api.oidc }}
+{{- if .issuer }}
+- name: GRAPHRUN_OIDC_ISSUER
+  value: {{ .issuer | quote }}
+- name: GRAPHRUN_OIDC_AUDIENCE
+  value: {{ .audience | quote }}
+- name: GRAPHRUN_OIDC_USERNAME_CLAIM
+  value: {{ .usernameClaim | quote }}
+- name: GRAPHRUN_OIDC_USERNAME_PREFIX
+  value: {{ .usernamePrefix | quote }}
+- name: GRAPHRUN_OIDC_GROUPS_CLAIM
+  value: {{ .groupsClaim | quote }}
+- name: GRAPHRUN_OIDC_GROUPS_PREFIX
+  value: {{ .groupsPrefix | quote }}
+{{- end }}
+{{- end }}
 - name: GRAPHRUN_STORAGE_ENDPOINT
   value: {{ .Values.storage.endpoint | trimSuffix "/" | quote }}
 - name: GRAPHRUN_STORAGE_BUCKET

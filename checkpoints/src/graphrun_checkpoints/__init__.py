@@ -22,7 +22,7 @@ from graphrun_checkpoints.format.encryption import Encryption
 from graphrun_checkpoints.format.seals import Inherited, Lineage
 from graphrun_checkpoints.reader import CheckpointInfo, CheckpointReader
 from graphrun_checkpoints.saver import ObjectStoreSaver
-from graphrun_checkpoints.store import Entry, ObjectExists, Store
+from graphrun_checkpoints.store import Entry, ObjectExists, Part, Store
 from graphrun_checkpoints.writing import SaverOptions
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ __all__ = [
     "ObjectExists",
     "ObjectStoreSaver",
     "OnDurable",
+    "Part",
     "SaverClosed",
     "SaverOptions",
     "SerializationFailed",

@@ -18,6 +18,20 @@ class Entry:
     modified: datetime
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some bytes of an object.
+
+    Attributes:
+        total: Bytes of the whole object.
+        etag: What the store calls this content; two parts with the same are of one content. "" where it does not tell.
+    """
+
+    data: bytes
+    total: int
+    etag: str
+
+
 class ObjectExists(Exception):
     """A conditional put found an object under its key. After a lost response it may be our own."""
 

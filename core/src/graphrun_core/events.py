@@ -74,3 +74,4 @@ class GraphShape(TypedDict):
     edges: list[list[str]]  # [from, to], where __start__ and __end__ may stand
     cyclic: bool
     mermaid: str
+    input_schema: dict[str, Any] | None  # JSON Schema of the graph's input, by its own types

@@ -36,6 +36,8 @@ ANNOTATION_DESIRED_SINCE: Final = f"{GROUP}/desired-since"
 ANNOTATION_REQUESTED_BY: Final = f"{GROUP}/requested-by"
 # On runs: the Idempotency-Key of the request that created it.
 ANNOTATION_IDEMPOTENCY_KEY: Final = f"{GROUP}/idempotency-key"
+# On runs: the last requests with an Idempotency-Key that changed it, so that none of them is carried out twice.
+ANNOTATION_REQUESTS: Final = f"{GROUP}/requests"
 # On runs: the revision that may go on from a stored state which it does not fit (reason IncompatibleRevision).
 ANNOTATION_ACCEPT_REVISION: Final = f"{GROUP}/accept-revision"
 

@@ -12,12 +12,16 @@ CLAIM_PATH: Final = "/runner/v1/claim"
 EVENTS_PATH: Final = "/runner/v1/events"
 COMMAND_PATH: Final = "/runner/v1/command"
 REPORT_PATH: Final = "/runner/v1/report"
+LOGS_PATH: Final = "/runner/v1/logs"
 
 # A long poll is held open at most this long, in seconds; the caller may ask for less.
 MAX_COMMAND_WAIT_SECONDS: Final = 30
 # An events batch is sent when it holds this many events or when its oldest is this old.
 EVENTS_BATCH_SIZE: Final = 50
 EVENTS_BATCH_SECONDS: Final = 0.05
+# A chunk of the log is sent when this much has come (bytes; no chunk is larger) or when its oldest byte is this old.
+LOG_CHUNK_BYTES: Final = 256 * 1024
+LOG_CHUNK_SECONDS: Final = 30.0
 # An output up to this size (bytes of JSON) is kept in the resource; a larger one goes to object storage.
 OUTPUT_INLINE_BYTES: Final = 1024
 # The interrupts of an outcome together, in bytes of JSON; their values are cut to fit.
@@ -88,6 +92,19 @@ class Report(TypedDict, total=False):
     checkpoint: Checkpoint | None
 
 
+class LogChunk(TypedDict):
+    """Body of LOGS_PATH: a piece of what the attempt's processes wrote. Repeating one is harmless.
+
+    `offset` and `size` count bytes of that output. `text` is those bytes as UTF-8; what is none reads as U+FFFD, so
+    that its own size may differ. Where a chunk begins after the end of the one before, the bytes between are lost.
+    """
+
+    attempt: int
+    offset: int
+    size: int
+    text: str
+
+
 class Command(TypedDict):
     """Answer of COMMAND_PATH: what the run should do now. A deleted run reads as Cancelled."""
 
@@ -103,6 +120,13 @@ class GraphSource(TypedDict):
     files: dict[str, str]
 
 
+class StateUpdate(TypedDict):
+    """An edit of the state, as LangGraph's update_state takes it; an empty `asNode` lets LangGraph infer the node."""
+
+    values: dict[str, Any]
+    asNode: str
+
+
 class ResumeRequest(TypedDict):
     """How to go on: `value` counts only where `hasValue`; an empty `checkpointID` means the latest."""
 
@@ -110,16 +134,10 @@ class ResumeRequest(TypedDict):
     checkpointID: str
     hasValue: bool
     value: Any
+    update: StateUpdate | None  # made at that checkpoint first; absent where an older API answers
     # Fences of the earlier attempts that were given the same id: where one of them left anything in storage,
     # the value was applied and must not be applied again.
     earlierFences: list[int]
-
-
-class StartFromUpdate(TypedDict):
-    """An edit of the state, as LangGraph's update_state takes it; an empty `asNode` lets LangGraph infer the node."""
-
-    values: dict[str, Any]
-    asNode: str
 
 
 class StartFromRequest(TypedDict):
@@ -128,7 +146,7 @@ class StartFromRequest(TypedDict):
     thread: str
     run: str
     checkpointID: str  # empty: the latest
-    update: StartFromUpdate | None
+    update: StateUpdate | None
 
 
 class StorageAccess(TypedDict):

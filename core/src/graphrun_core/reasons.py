@@ -14,6 +14,7 @@ REASONS: Final[dict[str, str]] = {
     "InputTooLarge": "The input is larger than 64 KiB; create the run over REST, which stores it, or pass a reference.",
     "StartFromNotFound": "spec.startFrom.run names a run that does not exist in the namespace.",
     "CheckpointNotFound": "The checkpoint to go on from does not exist.",
+    "UpdateRefused": "The graph cannot take the edit of its state that the resume brings.",
     # waiting
     "WaitingToStart": "spec.state is Pending: set it to Running to start.",
     "Accepted": "The run was checked and will be executed.",
@@ -54,7 +55,7 @@ REASONS: Final[dict[str, str]] = {
 }
 
 # Paused though spec.state is Running: a new resume, or what the message names, takes the run further.
-HELD: Final = frozenset({"JobSuspended", "IncompatibleRevision", "CheckpointNotFound"})
+HELD: Final = frozenset({"JobSuspended", "IncompatibleRevision", "CheckpointNotFound", "UpdateRefused"})
 
 # --- condition types, each with one writer: the operator
 CONDITION_ACCEPTED: Final = "Accepted"

@@ -138,6 +138,7 @@ class Resume(Resource):
     id: str = ""
     checkpoint_id: str = Field(default="", alias="checkpointID")
     value: Any = None
+    update: Json = Field(default_factory=dict)
     revision: str = ""
 
 
@@ -227,6 +228,15 @@ class ResumeStatus(Resource):
     attempt: int = 0
 
 
+class AttemptEndStatus(Resource):
+    """How the attempt that ended last did so, as far as the operator knows; `number` 0 means: none has."""
+
+    number: int = 0
+    reason: str = ""
+    exit_code: int | None = None
+    node_name: str = ""
+
+
 class WorkflowRunStatus(Resource):
     """What has happened. All but `runner` is the operator's."""
 
@@ -244,6 +254,7 @@ class WorkflowRunStatus(Resource):
     completion_time: datetime | None = None
     active_seconds: float = 0.0  # claimed time of ended attempts
     resume: ResumeStatus = ResumeStatus()
+    last_attempt: AttemptEndStatus = AttemptEndStatus()
     start_from_uid: str = Field(default="", alias="startFromUID")  # of the run that spec.startFrom names
     conditions: tuple[Condition, ...] = ()
     runner: RunnerStatus = RunnerStatus()

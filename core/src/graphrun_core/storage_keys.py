@@ -29,3 +29,14 @@ def input_key(prefix: str, run_uid: str, name: str = "input") -> str:
 def output_key(prefix: str, run_uid: str, attempt: int) -> str:
     """Where the output of an attempt lies that is too large for the resource."""
     return f"{run_prefix(prefix, run_uid)}output-{attempt}.json"
+
+
+def log_prefix(prefix: str, run_uid: str, attempt: int) -> str:
+    """Where the log of an attempt lies, in chunks."""
+    return f"{run_prefix(prefix, run_uid)}logs/{attempt}/"
+
+
+def log_chunk_key(prefix: str, run_uid: str, attempt: int, place: tuple[int, int]) -> str:
+    """Where the chunk of a log lies that has `place` (offset and size, in bytes); keys sort as the offsets do."""
+    offset, size = place
+    return f"{log_prefix(prefix, run_uid, attempt)}{offset:016d}-{size}.txt"

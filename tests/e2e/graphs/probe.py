@@ -58,12 +58,25 @@ def work(state: State) -> dict[str, Any]:
     return {"done": [state["text"]]}
 
 
-rounds = StateGraph(State)
-rounds.add_node("plan", plan)
-rounds.add_node("work", work)
-rounds.add_edge(START, "plan")
-rounds.add_conditional_edges("plan", fan_out, ["work", END])
-rounds.add_edge("work", "plan")
+def speak(state: State) -> dict[str, Any]:
+    """As `work`, but its mark is a line in the log."""
+    print(f"spoken {state['text']}", flush=True)  # noqa: T201 - what is tested
+    threading.Event().wait(state.get("seconds", 0.2))
+    return {"done": [state["text"]]}
+
+
+def _loop(node: Any) -> StateGraph[State]:
+    graph = StateGraph(State)
+    graph.add_node("plan", plan)
+    graph.add_node("work", node)
+    graph.add_edge(START, "plan")
+    graph.add_conditional_edges("plan", fan_out, ["work", END])
+    graph.add_edge("work", "plan")
+    return graph
+
+
+rounds = _loop(work)
+speaker = _loop(speak)
 
 
 def _single(node: Any, name: str) -> StateGraph[State]:

@@ -6,9 +6,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from graphrun_api.db.migrate import migrate
 from support.api_world import Project, now, rest_of, runner_of, running_api, settings_for
+from support.postgres import running_postgres
+from support.streams import custom, many_of, places, run_socket, sse_of, taken
 from support.waiting import eventually
 
 NOWHERE = "postgresql://graphrun@127.0.0.1:9/none"
@@ -124,3 +127,54 @@ async def test_without_object_storage_only_large_inputs_are_refused(
         runs = (await rest.ok("GET", "/runs"))["items"]
 
     assert len(runs) == 1
+
+
+async def test_streams_that_are_opened_without_postgres_are_refused(
+    plane: Any, storage: Any, project: Project
+) -> None:
+    async with running_api(plane, settings_for(NOWHERE, storage)) as api, rest_of(api, project) as rest:
+        run = await rest.create(params={"execute": "true"})
+        with pytest.raises(InvalidStatus) as single:
+            await run_socket(api, rest, run)
+        with pytest.raises(InvalidStatus) as many:
+            async with many_of(api, rest):
+                pass
+        with pytest.raises(InvalidStatus) as by_ticket:
+            async with many_of(api, rest, "?ticket=x", {}):
+                pass
+        for refused in (single, many, by_ticket):
+            assert refused.value.response.status_code == 503
+            assert b"history-unavailable" in refused.value.response.body
+        async with sse_of(rest, run) as stream:
+            assert stream.answer.status_code == 503
+        answer = await rest.http.post("/api/stream-tickets", json={"project": project.name})
+        assert answer.status_code == 503
+
+
+async def test_open_streams_outlast_a_crash_of_postgres_without_loss(
+    plane: Any, storage: Any, project: Project
+) -> None:
+    with running_postgres() as server:
+        dsn = await server.make_history()
+        async with running_api(plane, settings_for(dsn, storage)) as api, rest_of(api, project) as rest:
+            run = await rest.create(params={"execute": "true"})
+            async with runner_of(api, project, await project.pod_for(run)) as runner:
+                await runner.claimed()
+                await runner.sent(custom(runner, 0))
+                async with (
+                    run_socket(api, rest, run) as single,
+                    many_of(api, rest) as many,
+                    sse_of(rest, run) as stream,
+                ):
+                    await many.subscribed("all", project=True)
+                    assert len(await taken(single, 2)) == len(await stream.events(2)) == 2
+                    for seq in (3, 4):
+                        await server.crash()
+                        event = custom(runner, seq)
+                        await eventually(
+                            lambda event=event: runner.send(event),  # type: ignore[misc] # bound for this round
+                            lambda answer: answer.status_code == 204,
+                        )
+                        assert [found["seq"] for found in await taken(single, 1)] == [seq]
+                        assert [found["seq"] for found in await stream.events(1)] == [seq]
+                        assert places(await many.events(1)) == [(run, seq)]

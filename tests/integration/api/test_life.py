@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from support.api_world import GRAPH, Api, Project, Rest, now, runner_of
+from support.event_schemas import check_documented
 from support.waiting import eventually
 
 
@@ -29,7 +30,7 @@ async def test_a_run_is_created_executed_claimed_run_and_completed(
         grant = await runner.claimed()
         await project.status(run, phase="Running", attempt=1, startTime=now(), revision=grant["revision"])
         await runner.sent(
-            runner.event("run_started", data={"graph": GRAPH}),
+            runner.event("run_started", data={"graph": GRAPH, "checkpoint_id": ""}),
             runner.visit("node_started", "plan", "t1"),
         )
         half = await rest.ok("GET", f"/runs/{run}/status")
@@ -52,11 +53,20 @@ async def test_a_run_is_created_executed_claimed_run_and_completed(
     assert (await rest.ok("GET", f"/runs/{run}/output")) == {"answer": 42}
     assert (await rest.ok("GET", f"/runs/{run}"))["output"] == {"answer": 42}
 
-    async def types() -> list[str]:
-        return [event["type"] for event in (await rest.ok("GET", f"/runs/{run}/events"))["items"]]
-
-    seen = await eventually(types, lambda found: "run_completed" in found, seconds=10)
-    assert seen == ["run_accepted", "run_started", "node_started", "node_completed", "run_completed"]
+    seen = await eventually(
+        lambda: rest.ok("GET", f"/runs/{run}/events"),
+        lambda page: page["items"][-1]["type"] == "run_completed",
+        seconds=10,
+    )
+    for event in seen["items"]:
+        check_documented(event)
+    assert [event["type"] for event in seen["items"]] == [
+        "run_accepted",
+        "run_started",
+        "node_started",
+        "node_completed",
+        "run_completed",
+    ]
     listed = (await rest.ok("GET", "/runs"))["items"]
     assert [(item["run_id"], item["status"]) for item in listed] == [(run, "COMPLETED")]
 

@@ -87,11 +87,9 @@ async def test_wrong_fields_are_named(rest: Rest) -> None:
 
 
 async def test_what_the_crd_refuses_is_told_by_field(rest: Rest) -> None:
-    body = {"workflow": "flow", "options": {"timeouts": {"start_seconds": -1}}}
+    problem = await rest.refused(422, "POST", "", json={"name": "wrong", "spec": {}})
 
-    problem = await rest.refused(422, "POST", "/runs", json=body)
-
-    assert problem["errors"][0]["field"] == "spec.timeouts.startSeconds"
+    assert problem["errors"][0]["field"] == "spec.graph"
 
 
 async def test_what_an_admission_policy_refuses_is_told_by_field(rest: Rest) -> None:
@@ -254,3 +252,38 @@ async def test_health_metrics_and_document_need_no_token(api: Api) -> None:
         assert (await http.get("/api/projects/p/workflows")).status_code == 404
     assert "/api/projects/{project_id}/workflows/runs/{run_id}/execute" in paths
     assert 'route="/healthz"' in metrics
+
+
+async def test_the_type_of_a_problem_links_to_a_page_that_needs_no_token(rest: Rest, api: Api) -> None:
+    problem = await rest.refused(404, "GET", "/runs/nosuch")
+    async with httpx.AsyncClient(base_url=api.url, trust_env=False) as anyone:
+        page = await anyone.get(problem["type"])
+        unknown = await anyone.get("/problems/nosuch")
+        outside = await anyone.get("/problems/..%2Fproblems")
+
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert page.text.startswith(f"# {problem['title']}\n")
+    assert [unknown.status_code, outside.status_code] == [404, 404]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/runs", "label"),
+        ("/runs", "workflow"),
+        ("/../interrupts", "workflow"),
+        ("/runs/{run}/events", "types"),
+        ("/runs/{run}/events", "node"),
+        ("/runs/{run}/checkpoints", "ns"),
+        ("/runs/{run}/checkpoints", "cursor"),
+        ("/flow/graph", "revision"),
+    ],
+)
+async def test_texts_that_no_part_behind_can_hold_are_refused_by_name(
+    rest: Rest, path: str, field: str
+) -> None:
+    run = await rest.create()
+    for text in ("a=\0", "\0"):
+        problem = await rest.refused(422, "GET", path.format(run=run), params={field: text})
+        assert field in problem["detail"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from graphrun_api.revision_facts import RevisionFacts
 from graphrun_api.runner_port.refresher import Refresher
 from graphrun_core import names
 from support.api_world import (
@@ -159,6 +160,7 @@ async def test_a_next_attempt_keeps_checkpoint_and_progress_and_gets_the_resume_
         "checkpointID": "",
         "hasValue": True,
         "value": "yes",
+        "update": None,
         "earlierFences": [],
     }
     assert grant["fence"] > 2
@@ -377,7 +379,7 @@ async def test_an_unknown_protocol_is_refused_with_a_reason(api: Api, project: P
 async def test_the_status_is_refreshed_when_due_and_only_if_something_changed(
     api: Api, project: Project, run: str
 ) -> None:
-    live, reads = api.program.public["verbs"]._live, api.program.public["events"].reads
+    live, reads = api.program.public["verbs"]._live, api.program.public["reads"]
     async with runner_of(api, project, await project.pod_for(run)) as runner:
         await runner.claimed()
         await runner.sent(
@@ -389,7 +391,7 @@ async def test_the_status_is_refreshed_when_due_and_only_if_something_changed(
         )
         bindings = api.program.runner["bindings"]
         binding = await bindings.of(runner.http.headers["Authorization"].removeprefix("Bearer "))
-        quick = Refresher(live, reads, seconds=0.05)
+        quick = Refresher(live, reads, RevisionFacts(reads), seconds=0.05)
         quick.touch(binding)
         written = await eventually(
             lambda: project.run(run), lambda seen: "currentNodes" in runner_status(seen), seconds=10

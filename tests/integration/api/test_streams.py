@@ -1,7 +1,6 @@
 """Events as they come: replay, then live, nothing twice and nothing missing, whoever stores and whoever streams."""
 
 import asyncio
-import contextlib
 import json
 import socket as net
 from collections.abc import AsyncIterator
@@ -10,10 +9,11 @@ from typing import Any
 import asyncpg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from graphrun_api.events import feed, socket
 from support.api_world import Api, Project, Rest, Runner, now, rest_of, runner_of
+from support.streams import all_of, custom, cut_all_connections, run_socket, socket_url, taken
 from support.waiting import eventually
 
 
@@ -39,38 +39,11 @@ async def runner(api: Api, project: Project, run: str) -> AsyncIterator[Runner]:
         yield runner
 
 
-def stream(
-    api: Api, rest: Rest, run: str, after: int = 0, token: str | None = None, **options: Any
-) -> connect:
-    url = f"ws{api.url.removeprefix('http')}/api/projects/{rest.project.name}/workflows/runs/{run}/stream?after={after}"
-    headers = {"Authorization": f"Bearer {rest.token if token is None else token}"}
-    return connect(url, additional_headers=headers, proxy=None, max_size=None, max_queue=None, **options)
-
-
-async def taken(connection: ClientConnection, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(20):
-        return [json.loads(await connection.recv()) for _ in range(count)]
-
-
-async def all_of(connection: ClientConnection) -> list[dict[str, Any]]:
-    found = []
-    # the iteration ends by itself after 1000 and 1001, and raises after any other code
-    with contextlib.suppress(ConnectionClosed):
-        async with asyncio.timeout(30):
-            async for message in connection:
-                found.append(json.loads(message))
-    return found
-
-
-def custom(runner: Runner, number: int) -> dict[str, Any]:
-    return runner.event("custom", data={"payload": number})
-
-
 async def test_a_stream_replays_then_follows_and_ends_with_the_run(
     api: Api, rest: Rest, project: Project, run: str, runner: Runner
 ) -> None:
     await runner.sent(*(custom(runner, number) for number in range(3)))
-    async with stream(api, rest, run) as connection:
+    async with run_socket(api, rest, run) as connection:
         replayed = await taken(connection, 4)
         await runner.sent(custom(runner, 3))
         [live] = await taken(connection, 1)
@@ -87,7 +60,7 @@ async def test_a_stream_replays_then_follows_and_ends_with_the_run(
 
 
 async def test_a_live_event_is_there_within_moments(api: Api, rest: Rest, run: str, runner: Runner) -> None:
-    async with stream(api, rest, run) as connection:
+    async with run_socket(api, rest, run) as connection:
         await runner.sent(custom(runner, 0))
         await taken(connection, 2)
         await runner.sent(custom(runner, 1))
@@ -109,9 +82,9 @@ async def test_after_goes_on_where_a_client_left(
         return (await rest.ok("GET", f"/runs/{run}/events"))["last_seq"]
 
     await eventually(ended, lambda seq: seq == 7, seconds=10)
-    async with stream(api, rest, run, after=4) as connection:
+    async with run_socket(api, rest, run, after=4) as connection:
         rest_of_events = await all_of(connection)
-    async with stream(api, rest, run, after=7) as late:
+    async with run_socket(api, rest, run, after=7) as late:
         nothing = await all_of(late)
 
     assert [event["seq"] for event in rest_of_events] == [5, 6, 7]
@@ -134,7 +107,7 @@ async def test_clients_that_come_and_go_see_every_event_exactly_once_in_order(
         seen: list[int] = []
         ended = False
         while not ended:
-            async with stream(api, rest, run, after=seen[-1] if seen else 0) as connection:
+            async with run_socket(api, rest, run, after=seen[-1] if seen else 0) as connection:
                 ended = await read_until(connection, seen, patience)
         return seen
 
@@ -162,7 +135,7 @@ async def read_until(connection: ClientConnection, seen: list[int], patience: in
 async def test_events_stored_by_one_replica_are_streamed_by_another(
     other: Api, project: Project, run: str, runner: Runner
 ) -> None:
-    async with rest_of(other, project) as elsewhere, stream(other, elsewhere, run) as connection:
+    async with rest_of(other, project) as elsewhere, run_socket(other, elsewhere, run) as connection:
         await runner.sent(custom(runner, 1))
         assert [event["seq"] for event in await taken(connection, 2)] == [1, 2]
 
@@ -170,16 +143,10 @@ async def test_events_stored_by_one_replica_are_streamed_by_another(
 async def test_lost_hints_cost_no_events(
     api: Api, rest: Rest, run: str, runner: Runner, database: str
 ) -> None:
-    async with stream(api, rest, run) as connection:
+    async with run_socket(api, rest, run) as connection:
         await runner.sent(custom(runner, 1))
         await taken(connection, 2)
-        admin = await asyncpg.connect(database)
-        # every connection of the API: LISTEN, pool and the follower's lock
-        await admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        await admin.close()
+        await cut_all_connections(database)  # LISTEN, pool and the follower's lock
         await eventually(
             lambda: runner.send(custom(runner, 2)), lambda answer: answer.status_code == 204, seconds=15
         )
@@ -189,13 +156,14 @@ async def test_lost_hints_cost_no_events(
 async def test_an_event_without_a_hint_comes_with_the_next_poll(
     api: Api, rest: Rest, run: str, runner: Runner, database: str
 ) -> None:
-    async with stream(api, rest, run) as connection:
+    async with run_socket(api, rest, run) as connection:
         await runner.sent(custom(runner, 1))
         await taken(connection, 2)
         silent = await asyncpg.connect(database)
         await silent.execute(
-            "INSERT INTO run_event (run_uid, seq, attempt, type, at, data)"
-            " SELECT uid, 3, 1, 'custom', now(), '{}' FROM run WHERE last_seq = 2"
+            "INSERT INTO run_event (run_uid, day, seq, attempt, type, at, data)"
+            " SELECT uid, (created_at AT TIME ZONE 'UTC')::date, 3, 1, 'custom', now(), '{}'"
+            " FROM run WHERE last_seq = 2"
         )
         await silent.close()
         assert (await taken(connection, 1))[0]["seq"] == 3
@@ -206,15 +174,27 @@ async def test_a_socket_is_refused_like_any_other_request(
 ) -> None:
     async with rest_of(api, project, "viewer") as viewer:  # may get, but not watch
         refusals = [
-            (stream(api, rest, run, token=""), 401),
-            (stream(api, viewer, run), 403),
-            (stream(api, rest, "nosuch"), 404),
+            (run_socket(api, rest, run, token=""), 401),
+            (run_socket(api, viewer, run), 403),
+            (run_socket(api, rest, "nosuch"), 404),
         ]
         for attempt, status in refusals:
             with pytest.raises(InvalidStatus) as refused:
                 await attempt
             assert refused.value.response.status_code == status
             assert json.loads(refused.value.response.body)["status"] == status
+
+
+@pytest.mark.parametrize("query", ["after=-1", "after=x", f"after={2**62 + 1}", "after=7", "types=%00"])
+async def test_a_socket_that_asks_for_nonsense_is_refused_by_the_name_of_the_field(
+    api: Api, rest: Rest, run: str, query: str
+) -> None:
+    url = socket_url(api, rest, f"/{run}/stream?{query}")
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(url, additional_headers={"Authorization": f"Bearer {rest.token}"}, proxy=None)
+    problem = json.loads(refused.value.response.body)
+    assert problem["type"] == "/problems/invalid-request"
+    assert [item["field"] for item in problem["errors"]] == [query.partition("=")[0]]
 
 
 async def test_a_client_that_does_not_read_is_closed_and_not_buffered_for(
@@ -225,7 +205,7 @@ async def test_a_client_that_does_not_read_is_closed_and_not_buffered_for(
         # or the kernel would hold 32 MB for it
         plug.setsockopt(net.SOL_SOCKET, net.SO_RCVBUF, 65536)
         plug.connect(("127.0.0.1", int(api.url.rpartition(":")[2])))
-        async with stream(api, rest, run, sock=plug) as connection:
+        async with run_socket(api, rest, run, sock=plug) as connection:
             await runner.sent(custom(runner, 0))
             await taken(connection, 2)
             connection.transport.pause_reading()
@@ -245,7 +225,7 @@ async def test_a_client_that_does_not_read_is_closed_and_not_buffered_for(
 async def test_who_loses_the_right_loses_the_stream(
     api: Api, rest: Rest, project: Project, run: str, runner: Runner
 ) -> None:
-    async with stream(api, rest, run) as connection:
+    async with run_socket(api, rest, run) as connection:
         await runner.sent(custom(runner, 0))
         await taken(connection, 2)
         base = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{project.namespace}/rolebindings/editor"
@@ -256,7 +236,7 @@ async def test_who_loses_the_right_loses_the_stream(
 
 
 async def test_a_stopping_server_says_goodbye(other: Api, rest: Rest, run: str, runner: Runner) -> None:
-    async with stream(other, rest, run) as connection:
+    async with run_socket(other, rest, run) as connection:
         await runner.sent(custom(runner, 0))
         await taken(connection, 2)
         other.program.stop()

@@ -223,3 +223,40 @@ async def test_credentials_are_asked_for_again_before_they_expire(storage: Stora
     assert len(asked) == 2  # the first were about to expire, the second last
     assert threading.main_thread() not in threads
     await store.aclose()
+
+
+async def test_parts_make_up_the_object_and_name_one_content(any_s3_server: S3Server) -> None:
+    storage = any_s3_server.storage()
+    store, key = MinioStore(storage), f"{storage.prefix}/large"
+    try:
+        await store.put(key, b"0123456789")
+        parts = [await store.read_part(key, offset, 4) for offset in (0, 4, 8)]
+        whole = await store.read_part(key, 0, 99)
+        await store.put(key, b"0123456780")
+        other = await store.read_part(key, 0, 4)
+        missing = await store.read_part(f"{key}-not", 0, 4)
+        with pytest.raises(CheckpointError):
+            await store.read_part(key, 10, 4)
+    finally:
+        await store.aclose()
+
+    assert [part and part.data for part in parts] == [b"0123", b"4567", b"89"]
+    assert whole is not None
+    assert whole.data == b"0123456789"
+    assert {part and part.total for part in (*parts, whole)} == {10}
+    assert {part and part.etag for part in parts} == {whole.etag}
+    assert other is not None
+    assert other.etag != whole.etag
+    assert missing is None
+
+
+async def test_a_part_that_is_cut_on_its_way_is_read_again(
+    store: MinioStore, storage: StorageConfig, plan: FaultPlan
+) -> None:
+    await store.put(f"{storage.prefix}/a", b"0123456789")
+    plan.add("GET", "cut body short", "shorten body", "answer 503")
+
+    part = await store.read_part(f"{storage.prefix}/a", 2, 6)
+
+    assert part is not None
+    assert part.data == b"234567"

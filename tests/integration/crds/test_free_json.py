@@ -13,6 +13,7 @@ FIELDS: dict[str, Callable[[Any], Manifest]] = {
     "spec.input": lambda value: {"input": value},
     "spec.context": lambda value: {"context": value},
     "spec.resume.value": lambda value: {"resume": {"id": "1", "value": value}},
+    "spec.resume.update.values": lambda value: {"resume": {"id": "1", "update": {"values": value}}},
     "spec.startFrom.update.values": lambda value: {"startFrom": {"run": "o", "update": {"values": value}}},
 }
 

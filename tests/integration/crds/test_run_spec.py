@@ -75,6 +75,17 @@ def test_every_field_is_stored_as_given(shared_kubectl: Kubectl) -> None:
     assert stored["spec"] == EVERYTHING
 
 
+def test_a_resume_may_edit_the_state_instead_of_answering(shared_kubectl: Kubectl) -> None:
+    update = {"values": {"draft": ["x"]}, "asNode": "write"}
+    resume = {"id": "1", "checkpointID": "1ef", "update": update}
+    assert shared_kubectl.create(new_run(resume=resume), dry_run=True).stored["spec"]["resume"] == resume
+
+    both = shared_kubectl.create(new_run(resume={**resume, "value": True}), dry_run=True)
+    assert "spec.resume: give value or update, not both" in both.text
+    without_id = shared_kubectl.create(new_run(resume={"update": update}), dry_run=True)
+    assert "without one the update is never made" in without_id.text
+
+
 def test_only_state_has_a_default_so_that_a_workflows_defaults_can_apply(shared_kubectl: Kubectl) -> None:
     stored = shared_kubectl.create(new_run(), dry_run=True).stored
     assert stored["spec"] == {"workflowRef": {"name": "w"}, "state": "Running"}

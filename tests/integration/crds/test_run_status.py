@@ -75,7 +75,7 @@ def test_after_the_end_a_message_may_still_be_completed(stored_run: Kubectl) -> 
         ),
         ({"phase": "Done"}, 'status.phase: Unsupported value: "Done"'),
         ({"reason": "x" * 33}, "status.reason: Too long: may not be more than 32"),
-        ({"message": "x" * 401}, "status.message: Too long: may not be more than 400"),
+        ({"message": "x" * 301}, "status.message: Too long: may not be more than 300"),
         (
             {"runner": {"progress": 1.1}},
             "status.runner.progress: Invalid value: 1.1: runner.progress in body should be",

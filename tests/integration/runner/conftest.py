@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from graphrun_checkpoints import StorageConfig
+from support.event_schemas import check_sent_by_a_runner
 from support.runner_api import RunnerApi, runner_api
 from support.runner_process import Runner
 from support.s3server import s3_server, storage
@@ -13,8 +14,10 @@ __all__ = ["s3_server", "storage"]
 
 @pytest.fixture
 def api() -> Iterator[RunnerApi]:
+    """Whatever a test's runners tell must be documented."""
     with runner_api("the-token") as running:
         yield running
+        check_sent_by_a_runner(running.ever_told)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import functools
 import logging
 import operator
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -245,6 +246,40 @@ def speaking(_state: State) -> None:
 
 
 speech = chain(speaking=speaking)
+
+
+LINGERING = """
+import os, sys
+if os.fork(): os._exit(0)
+os.setsid()
+print("from a grandchild", flush=True)
+import time
+time.sleep(600)
+"""
+
+
+def leaving_one_behind(state: State) -> None:
+    """A process that left its session, and holds stdout and stderr open."""
+    left = subprocess.run([sys.executable, "-c", LINGERING + f"# {state['folder']}"], check=True)
+    assert left.returncode == 0
+
+
+lingering = chain(leaving=leaving_one_behind)
+
+
+def dying(_state: State) -> None:
+    os.write(1, b"last words, without an end")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def printing_much(state: State) -> None:
+    for number in range(int(state["size"])):
+        os.write(1, f"{number:09d}\n".encode())
+    mark(state, "printed")
+
+
+killed = chain(dying=dying)
+printed = chain(printing=printing_much, after=marked("after"))
 
 # --- processes that nobody waits for
 

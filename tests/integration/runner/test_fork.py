@@ -6,12 +6,13 @@ from typing import Any
 from support.runner_process import Runner
 
 
-def _resume(value: Any = None, *, checkpoint: str = "", has_value: bool = False) -> Any:
+def _resume(value: Any = None, *, checkpoint: str = "", has_value: bool = False, update: Any = None) -> Any:
     return {
         "id": "r",
         "checkpointID": checkpoint,
         "hasValue": has_value,
         "value": value,
+        "update": update,
         "earlierFences": [],
     }
 
@@ -72,3 +73,29 @@ def test_a_resume_that_cannot_be_leaves_the_run_paused_and_the_next_one_goes_on(
     answered = runner.start("flows:approval", attempt=4, resume=_resume("yes", has_value=True))
     assert answered.wait() == 0, answered.log
     assert answered.outcome["output"]["answer"] == "yes"
+
+
+def test_a_resume_goes_on_from_an_edited_checkpoint_of_its_own_run(runner: Runner) -> None:
+    runner.go()
+    first = runner.start("flows:three")
+    assert first.wait() == 0, first.log
+    [after_a] = [e["data"]["id"] for e in runner.api.of("checkpoint_saved") if e["data"]["step"] == 1]
+
+    edit = {"values": {"seen": ["edit"]}, "asNode": "a"}
+    again = runner.start("flows:three", attempt=2, resume=_resume(checkpoint=after_a, update=edit))
+    assert again.wait() == 0, again.log
+    assert again.outcome["output"]["seen"] == ["a", "edit", "held", "c"]
+
+
+def test_a_resume_whose_edit_cannot_be_made_leaves_the_run_paused(runner: Runner) -> None:
+    asked = runner.start("flows:approval")
+    assert asked.wait() == 80, asked.log
+
+    edit = {"values": {"seen": ["edit"]}, "asNode": "nobody"}
+    refused = runner.start("flows:approval", attempt=2, resume=_resume(update=edit))
+    assert refused.wait() == 80, refused.log
+    assert (refused.outcome["result"], refused.outcome["reason"]) == ("Paused", "UpdateRefused")
+    assert "Node nobody does not exist" in refused.outcome["message"]
+
+    answered = runner.start("flows:approval", attempt=3, resume=_resume("yes", has_value=True))
+    assert answered.wait() == 0, answered.log

@@ -134,3 +134,13 @@ def test_the_functional_api_runs_asks_and_repeats_no_task(runner: Runner) -> Non
     assert answered.wait() == 0, answered.log
     assert answered.outcome["output"] == {"sum": 6, "answer": "yes"}
     assert sorted(runner.marks) == ["double 1", "double 2"]
+
+
+def test_a_state_of_the_standard_librarys_typed_dict_tells_its_schema_and_leaves_no_traceback(
+    runner: Runner,
+) -> None:
+    attempt = runner.start("flows:large")
+    assert attempt.wait() == 0, attempt.log
+    [started] = runner.api.of("run_started")
+    assert {"folder", "seen", "size"} <= started["data"]["graph"]["input_schema"]["properties"].keys()
+    assert "Traceback" not in attempt.log

@@ -187,7 +187,7 @@ def test_only_bearer_tokens_count(header: str, token: str) -> None:
 
 
 async def test_a_follower_that_does_not_keep_up_is_marked_and_fed_no_more() -> None:
-    subscription = Subscription(0)
+    subscription = Subscription(0, asyncio.Event())
     events = [Event(seq, 1, "custom", datetime.now(UTC), None, "{}") for seq in range(1, 1501)]
     subscription.push(events)
     assert not subscription.overflowed.is_set()

@@ -86,6 +86,15 @@ def test_an_attempt_gets_the_resume_that_it_was_opened_for(
         assert (resume["hasValue"], resume["value"], resume["earlierFences"]) == expected
 
 
+def test_a_resume_brings_its_edit_of_the_state() -> None:
+    wanted = {"id": "r", "update": {"values": {"a": 1}, "asNode": "n"}}
+
+    resume = resume_of(run({"resume": wanted}, {"resume": {"id": "r", "attempt": 3}}), 3)
+
+    assert resume is not None
+    assert resume["update"] == {"values": {"a": 1}, "asNode": "n"}
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [

@@ -3,6 +3,7 @@
 import inspect
 import json
 
+import aiohttp
 import pytest
 from fastapi.exceptions import RequestValidationError
 from hypothesis import given
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from graphrun_api import errors
 from graphrun_api.errors import ApiError, FieldError
 from graphrun_api.kube import errors as kube
-from graphrun_api.kube.cluster import refusal
-from graphrun_api.web.problems import TABLE, describe_place, explain, kind_of, response_to
+from graphrun_api.kube.cluster import refusal, unanswered
+from graphrun_api.web.problems import TABLE, describe_place, document, explain, kind_of, response_to
 
 ALL = [
     found
@@ -20,6 +21,12 @@ ALL = [
     for _, found in inspect.getmembers(module, inspect.isclass)
     if issubclass(found, ApiError)
 ]
+
+
+def test_the_instance_is_a_uri_reference_whatever_the_path_was() -> None:
+    found = document(kind_of(errors.RunNotFound("x")), "x", "/runs/\u009a 𝛴%?/b@c:1")
+
+    assert found["instance"] == "/runs/%C2%9A%20%F0%9D%9B%B4%25%3F/b@c:1"
 
 
 @pytest.mark.parametrize("error", ALL)
@@ -40,7 +47,7 @@ def test_a_problem_has_the_members_of_rfc_9457_and_ours() -> None:
     assert response.status_code == 422
     assert response.media_type == "application/problem+json"
     assert json.loads(bytes(response.body)) == {
-        "type": "urn:graphrun:problem:invalid-request",
+        "type": "/problems/invalid-request",
         "title": "Invalid request",
         "status": 422,
         "detail": "a: wrong",
@@ -95,6 +102,21 @@ def test_the_api_servers_refusals_are_told_apart(status: int, reason: str, error
     found = refusal(status, json.dumps({"reason": reason, "message": "m"}).encode())
 
     assert type(found) is error
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "error", "may_be_made"),
+    [
+        ("PATCH", "/apis/graphrun.dev/v1alpha1/workflowruns/x", TimeoutError(), True),
+        ("PATCH", "/apis/graphrun.dev/v1alpha1/workflowruns/x", aiohttp.ServerDisconnectedError(), True),
+        ("GET", "/apis/graphrun.dev/v1alpha1/workflowruns/x", TimeoutError(), False),
+        ("POST", "/apis/authentication.k8s.io/v1/tokenreviews", TimeoutError(), False),
+    ],
+)
+def test_a_change_that_was_not_answered_is_said_to_be_possible(
+    method: str, path: str, error: Exception, *, may_be_made: bool
+) -> None:
+    assert ("may still make" in str(unanswered(method, path, error))) is may_be_made
 
 
 def test_a_refusal_without_json_is_still_one() -> None:

@@ -49,7 +49,7 @@ def test_the_input_stands_in_the_resource_up_to_64_kib() -> None:
 def test_a_request_becomes_a_run() -> None:
     request = CreateRun(workflow="flow", input_data={"q": 1})
 
-    manifest = manifests.run_manifest(request, "flow-1", Origin("ada"), state="Pending", input_ref="")
+    manifest = manifests.run_manifest(request, "flow-1", Origin("ada"), manifests.Beginning("Pending", ""))
 
     assert manifest["spec"] == {"workflowRef": {"name": "flow"}, "state": "Pending", "input": {"q": 1}}
     assert manifest["metadata"]["annotations"] == {"graphrun.dev/requested-by": "ada"}
@@ -164,3 +164,23 @@ def test_why_a_run_waits_is_told_in_words(state: str, status: dict[str, Any], ki
         assert waiting.text
         assert waiting.hint
         assert waiting.text == status.get("message", waiting.text)
+
+
+def test_a_queued_run_is_told_its_place_among_runs_of_its_priority() -> None:
+    def queued(name: str, minute: int, priority: str | None = None) -> WorkflowRun:
+        made = f"2026-01-01T00:{minute:02}:00Z"
+        meta = {"name": name, "creationTimestamp": made}
+        status = {"phase": "Queued", "reason": "ConcurrencyLimit", "message": "waits for its turn"}
+        return WorkflowRun.parse(
+            {"metadata": meta, "spec": {"priorityClassName": priority}, "status": status}
+        )
+
+    asked = queued("b", 2)
+    line = [queued("a", 1), asked, queued("c", 3), queued("d", 1, "high")]
+
+    alone, among = waiting_for(asked, [asked]), waiting_for(asked, line)
+
+    assert alone
+    assert alone.text == "waits for its turn; it is number 1 of 1 by age"
+    assert among
+    assert among.text == "waits for its turn; it is number 2 of 3 by age, besides 1 of another priority"

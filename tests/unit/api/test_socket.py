@@ -89,7 +89,7 @@ async def test_what_is_stored_between_replay_and_subscription_is_not_missed() ->
 async def test_what_the_feed_hands_out_after_the_replay_had_it_does_not_come_twice() -> None:
     history, client = StoredEvents(3), Client()
     feeds = Feeds(cast(HistoryReads, history))
-    async with feeds.follow("u"):  # another client's: the feed stands at 3
+    async with feeds.follow("u", asyncio.Event()):  # another client's: the feed stands at 3
         history.store(2)  # without a hint so far
         serving = asyncio.create_task(session(history, feeds, client).serve(subject()))
         await asyncio.sleep(0.05)

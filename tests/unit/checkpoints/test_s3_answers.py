@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from minio.error import MinioException, S3Error
 
-from graphrun_checkpoints import Entry
+from graphrun_checkpoints import Entry, Part
 from graphrun_checkpoints.s3 import answers as s3_answers
 
 NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -103,3 +103,35 @@ def test_web_pages_and_parts_are_no_objects() -> None:
 )
 def test_an_etag_is_believed_only_where_it_is_a_digest(headers: dict[str, str], *, matches: bool) -> None:
     assert s3_answers.matches_etag(urllib3.HTTPResponse(b"x", headers=headers), b"x") is matches
+
+
+def part(data: bytes, told: str, status: int = 206) -> urllib3.HTTPResponse:
+    headers = {"Content-Range": told, "ETag": '"e"'} if told else {"ETag": '"e"'}
+    return urllib3.HTTPResponse(io.BytesIO(data), headers=headers, status=status)
+
+
+def test_a_part_is_the_one_that_was_asked_for() -> None:
+    assert s3_answers.check_part(part(b"cde", "bytes 2-4/9"), 2, 3) == Part(b"cde", 9, '"e"')
+    assert s3_answers.check_part(part(b"hi", "bytes 7-8/9"), 7, 3) == Part(b"hi", 9, '"e"')
+    assert s3_answers.check_part(part(b"abc", "", status=200), 0, 3) == Part(b"abc", 3, '"e"')
+
+
+@pytest.mark.parametrize(
+    ("data", "told", "status"),
+    [
+        (b"cde", "bytes 3-5/9", 206),  # another part
+        (b"cd", "bytes 2-4/9", 206),  # cut
+        (b"cd", "bytes 2-3/9", 206),  # less than there is
+        (b"cde", "bytes 2-4/*", 206),
+        (b"cde", "", 206),
+        (b"abcdefghi", "", 200),  # the whole
+    ],
+)
+def test_what_is_another_part_is_nonsense(data: bytes, told: str, status: int) -> None:
+    with pytest.raises(s3_answers.NonsenseAnswer):
+        s3_answers.check_part(part(data, told, status), 2, 3)
+
+
+def test_a_web_page_is_no_part() -> None:
+    with pytest.raises(s3_answers.NoS3Server):
+        s3_answers.check_part(answer("<html/>", kind="text/html"), 0, 3)

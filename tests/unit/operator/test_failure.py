@@ -35,6 +35,20 @@ def test_each_exit_code_of_a_claimed_attempt(code: int, expected: tuple[Any, ...
     assert outcome(a_run().running().exited(code).decided()) == expected
 
 
+def test_the_status_keeps_how_the_last_attempt_ended() -> None:
+    crashed = a_run().running().exited(137).decided()
+    assert crashed.opens
+    assert crashed.opens["lastAttempt"] | {"nodeName": ""} == {
+        "number": 1,
+        "reason": "RunnerCrashed",
+        "exitCode": 137,
+        "nodeName": "",
+    }
+    failed = a_run().running().exited(83).decided()
+    assert failed.status
+    assert failed.status["lastAttempt"]["reason"] == "GraphError"
+
+
 def test_eighty_is_a_pause_that_goes_on_unless_a_pause_is_wanted() -> None:
     assert outcome(a_run().running().exited(80).decided())[:2] == ("Starting", 2)
     assert outcome(a_run().running().wanted("Paused").exited(80).decided())[0] == "Paused"

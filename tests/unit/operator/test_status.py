@@ -64,7 +64,7 @@ def test_the_operators_half_leaves_room_for_the_runners() -> None:
         a_run().seen(),
         phase="AwaitingInput",
         reason="x" * 32,
-        message="x" * 400,
+        message="x" * MESSAGE_MAX,
         revision="x" * 63,
         job_name="x" * 63,
     )

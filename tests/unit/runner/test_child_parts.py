@@ -108,6 +108,10 @@ _RESUME: dict[str, Any] = {
 }
 
 
+_EDIT = {"values": {"x": 1}, "asNode": "n"}
+_WITH_EDIT = {"hasValue": False, "checkpointID": "c1", "update": _EDIT}
+
+
 @pytest.mark.parametrize(
     ("resume", "applied", "used", "expected"),
     [
@@ -118,6 +122,8 @@ _RESUME: dict[str, Any] = {
         (_RESUME, True, (5, 7), Start(None)),
         ({**_RESUME, "hasValue": False, "checkpointID": "c1"}, True, (5,), Start(None, "c1")),
         ({**_RESUME, "value": None}, True, (5,), Start(None, answer=Answer(None))),
+        ({**_RESUME, **_WITH_EDIT}, True, (5,), Start(None, "c1", update=Update({"x": 1}, "n"))),
+        ({**_RESUME, **_WITH_EDIT}, True, (5, 7), Start(None)),
     ],
 )
 def test_input_and_resume_are_applied_once(resume: Any, applied: bool, used: Any, expected: Start) -> None:  # noqa: FBT001
@@ -125,7 +131,6 @@ def test_input_and_resume_are_applied_once(resume: Any, applied: bool, used: Any
     assert start == expected
 
 
-_EDIT = {"values": {"x": 1}, "asNode": "n"}
 _FRESH = Past(own_checkpoint=False)
 _EDITED = Past(own_checkpoint=True, newest_source="update")
 _GIVEN = Past(own_checkpoint=True, newest_source="input")
@@ -148,6 +153,12 @@ _GIVEN = Past(own_checkpoint=True, newest_source="input")
 def test_each_step_of_a_fork_is_applied_once(given: Any, fork: Any, past: Past, expected: Start) -> None:
     whole = {"thread": "t", "run": "r", "checkpointID": "", "update": None, **fork}
     assert decide_start(given, _RESUME, whole, past) == expected
+
+
+def test_the_edit_of_a_resume_is_not_taken_for_that_of_a_fork() -> None:
+    fork = {"thread": "t", "run": "r", "checkpointID": "", "update": _EDIT}
+    resumed = Past(own_checkpoint=True, newest_source="update", fences_used=frozenset({5, 7}))
+    assert decide_start({"q": 1}, {**_RESUME, **_WITH_EDIT}, fork, resumed) == Start(None)
 
 
 @pytest.mark.parametrize(

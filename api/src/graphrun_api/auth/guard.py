@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.requests import HTTPConnection
 
@@ -9,6 +10,10 @@ from graphrun_api.auth.projects import Projects
 from graphrun_api.auth.rights import Right, Rights
 from graphrun_api.auth.tokens import Identity, Tokens, bearer_of
 from graphrun_api.errors import ProjectNotFound, RightMissing
+from graphrun_core import names
+
+# Where a path names one object of a resource; what a call creates has no name yet, whatever object it begins from.
+_NAMES: Final = {names.WORKFLOW_RUNS: "run_id", names.WORKFLOWS: "workflow_name"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,19 @@ class Guard:
 
     async def identify(self, connection: HTTPConnection) -> Identity:
         """Who asks; raises NotAuthenticated."""
-        return await self._tokens.identify(bearer_of(connection.headers.get("authorization", "")))
+        return await self.identify_token(bearer_of(connection.headers.get("authorization", "")))
+
+    async def identify_token(self, token: str) -> Identity:
+        """Whose token this is; raises NotAuthenticated."""
+        return await self._tokens.identify(token)
+
+    def projects(self) -> dict[str, str]:
+        """Every project and its namespace, by name."""
+        return dict(sorted(self._projects.all().items()))
+
+    async def sees(self, who: Identity, namespace: str) -> bool:
+        """Whether someone may read anything of ours there."""
+        return await self._rights.sees(who, namespace)
 
     async def admit(self, connection: HTTPConnection, verb: str, resource: str) -> Access:
         """Let through who may do `verb` on `resource` in the project of the path.
@@ -40,16 +57,20 @@ class Guard:
             ProjectNotFound: no such project, or one in which they may not even look.
             RightMissing: they may look, but not do this.
         """
+        name = "" if verb == "create" else connection.path_params.get(_NAMES[resource.partition("/")[0]], "")
         who = await self.identify(connection)
-        project = connection.path_params["project_id"]
+        return await self.admit_as(who, connection.path_params["project_id"], verb, resource, name)
+
+    async def admit_as(self, who: Identity, project: str, verb: str, resource: str, name: str = "") -> Access:
+        """The same for someone who is known already; `name` narrows it to one object. Raises as `admit` does."""
         namespace = self._projects.namespace_of(project)
-        if namespace is None:
-            raise ProjectNotFound
-        name = connection.path_params.get("run_id") or connection.path_params.get("workflow_name") or ""
-        right = Right(verb, resource, namespace, name)
+        # Asked for all the same where there is none: how long a refusal takes must not tell which projects exist.
+        right = Right(verb, resource, namespace or project, name)
         if await self._rights.allowed(who, right):
+            if namespace is None:
+                raise ProjectNotFound
             return Access(who, project, namespace)
-        if await self._rights.sees(who, namespace):
+        if await self._rights.sees(who, right.namespace) and namespace is not None:
             raise RightMissing(f"{who.username} lacks the right to {right}")
         raise ProjectNotFound
 

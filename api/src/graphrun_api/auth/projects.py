@@ -20,6 +20,11 @@ class Projects:
         candidates = [(made, name) for name, (label, made) in self._namespaces.items() if label == project]
         return min(candidates)[1] if candidates else None
 
+    def all(self) -> dict[str, str]:
+        """Every project and its namespace."""
+        labels = {label for label, _ in self._namespaces.values()}
+        return {label: namespace for label in labels if (namespace := self.namespace_of(label))}
+
     def replace(self, manifests: list[Json], resource_version: int) -> None:  # noqa: ARG002 - the Sink's signature
         """Take over the full list."""
         self._namespaces.clear()

@@ -15,7 +15,10 @@ _KEEP_DENIED: Final = 2.0
 
 @dataclass(frozen=True)
 class Right:
-    """One verb on one resource of ours in one namespace; `name` narrows it to one object."""
+    """One verb on one resource of ours in one namespace; `name` narrows it to one object.
+
+    A subresource is written as roles write it: `workflowruns/log`.
+    """
 
     verb: str
     resource: str
@@ -23,8 +26,10 @@ class Right:
     name: str = ""
 
     def __str__(self) -> str:
-        of = f"{self.resource}.{names.GROUP}"
-        return f"{self.verb} {of}{'/' + self.name if self.name else ''} in namespace {self.namespace}"
+        resource, _, subresource = self.resource.partition("/")
+        of = f"{resource}.{names.GROUP}{'/' + self.name if self.name else ''}"
+        part = f", subresource {subresource}," if subresource else ""
+        return f"{self.verb} {of}{part} in namespace {self.namespace}"
 
 
 class Rights:
@@ -50,9 +55,11 @@ class Rights:
         return await self._known.get((who, right), lambda: self._review(who, right))
 
     async def _review(self, who: Identity, right: Right) -> Kept[bool]:
+        resource, _, subresource = right.resource.partition("/")
         attributes = {
             "group": names.GROUP,
-            "resource": right.resource,
+            "resource": resource,
+            "subresource": subresource,
             "verb": right.verb,
             "namespace": right.namespace,
             "name": right.name,

@@ -28,7 +28,10 @@ AWAY: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
     asyncpg.ReadOnlySQLTransactionError,
+    # a row on its way into the default partition, from which its own partition was just cut out: send it again
+    asyncpg.CheckViolationError,
 )
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -102,6 +105,6 @@ async def _prepare(connection: Any) -> None:  # noqa: ANN401 - a pool's proxy of
 
 
 def _why(error: BaseException) -> str:
-    if isinstance(error, asyncpg.UndefinedTableError):
-        return "the history has no tables yet: run 'python -m graphrun_api migrate'"
+    if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
+        return "the history's tables are not those of this version: run 'python -m graphrun_api migrate'"
     return ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from graphrun_api.db import sql
+from graphrun_api.db import partitions, sql
 from graphrun_api.db.database import AWAY
 from graphrun_api.errors import HistoryUnavailable
 
@@ -50,6 +51,12 @@ async def _upgrade(connection: AsyncConnection) -> None:
     await connection.commit()
     await connection.run_sync(_to_head)
     await connection.commit()
+    raw = await connection.get_raw_connection()
+    try:
+        await partitions.make_ahead(raw.driver_connection, datetime.now(UTC))
+    except asyncpg.LockNotAvailableError:
+        # A statement of those who serve meanwhile takes long. The default partitions do until upkeep makes the others.
+        log.warning("partitions are left to be made later")
     log.info("database is at the newest schema")
 
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
 from graphrun_api.errors import BodyInvalid
@@ -16,6 +17,9 @@ Json = dict[str, Any]
 INTERRUPTED: Final = "INTERRUPTED"
 _ENDS: Final = {events.NODE_COMPLETED: phases.NODE_COMPLETED, events.NODE_FAILED: phases.NODE_FAILED}
 _MAX_INT: Final = 2**31 - 1
+_MAX_NODES: Final = 2000
+_MAX_EDGES: Final = 10_000
+_ENDS_OF_EDGE: Final = 2
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def sort_batch(batch: Sequence[Incoming]) -> Sorted:
         started=[item for item in visits if item.type == events.NODE_STARTED],
         progressed=[item for item in visits if item.type == events.NODE_PROGRESS],
         ended=[item for item in visits if item.type in _ENDS],
-        graph=next((graph for graph in reversed(graphs) if isinstance(graph, dict)), None),
+        graph=next((_graph(graph) for graph in reversed(graphs) if isinstance(graph, dict)), None),
         checkpoint=_checkpoint(saved[-1]) if saved else None,
         step=max((item.step for item in visits if not item.ns), default=0),
     )
@@ -116,6 +120,36 @@ def share_of(item: Incoming) -> float:
 def error_of(item: Incoming) -> str | None:
     """What a failed visit said."""
     return _text(item.data.get("error")) or None
+
+
+def _graph(told: Json) -> Json:
+    """A reported topology, as everybody may rely on it: nodes, edges between two, and no loop where it says so."""
+    nodes = [_text(node) for node in _list(told.get("nodes"))[:_MAX_NODES]]
+    pairs = [edge for edge in _list(told.get("edges"))[:_MAX_EDGES] if isinstance(edge, list)]
+    edges = [[_text(edge[0]), _text(edge[1])] for edge in pairs if len(edge) >= _ENDS_OF_EDGE]
+    schema = told.get("input_schema")
+    return {
+        "nodes": [node for node in dict.fromkeys(nodes) if node],
+        "edges": edges,
+        "cyclic": bool(told.get("cyclic")) or _has_loop(edges),
+        "mermaid": _text(told.get("mermaid")),
+        "input_schema": schema if isinstance(schema, dict) else None,
+    }
+
+
+def _has_loop(edges: list[list[str]]) -> bool:
+    following: dict[str, set[str]] = {}
+    for source, target in edges:
+        following.setdefault(source, set()).add(target)
+    try:
+        TopologicalSorter(following).prepare()
+    except CycleError:
+        return True
+    return False
+
+
+def _list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON from outside
+    return value if isinstance(value, list) else []
 
 
 def _checkpoint(item: Incoming) -> Json:

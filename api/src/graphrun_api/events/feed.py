@@ -14,6 +14,7 @@ from typing import Final
 
 from graphrun_api.errors import HistoryUnavailable
 from graphrun_api.events.model import Event
+from graphrun_api.events.patience import patiently
 from graphrun_api.events.reads import REPLAY_PAGE, EventQuery, HistoryReads
 
 log = logging.getLogger(__name__)
@@ -25,9 +26,9 @@ QUEUE_EVENTS: Final = 2000
 class Subscription:
     """One follower of a run: events after `position`, in order, without a gap."""
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int, overflowed: asyncio.Event) -> None:
         self.position = position
-        self.overflowed = asyncio.Event()
+        self.overflowed = overflowed
         self._queue: deque[Event] = deque()
         self._news = asyncio.Event()
 
@@ -76,19 +77,22 @@ class Feeds:
             feed.hint.set()
 
     @asynccontextmanager
-    async def follow(self, uid: str) -> AsyncIterator[Subscription]:
+    async def follow(self, uid: str, overflowed: asyncio.Event) -> AsyncIterator[Subscription]:
         """Subscribe to what comes after the subscription's `position`, a seq that is stored already.
 
+        `overflowed` is set, and nothing more is handed out, once the subscriber does not keep up. Waits while Postgres
+        is away.
+
         Raises:
-            HistoryUnavailable: Postgres is away.
+            EventsExpired: the run's events were dropped meanwhile.
         """
         feed = self._feeds.get(uid)
         if feed is None:
-            position = await self._reads.last_seq(uid)
+            position = await patiently(lambda: self._reads.last_seq(uid))
             # another follower may have made it meanwhile
             feed = self._feeds.setdefault(uid, _Feed(uid, position))
             feed.task = feed.task or asyncio.create_task(self._pump(feed), name=f"feed {uid}")
-        subscription = Subscription(feed.position)
+        subscription = Subscription(feed.position, overflowed)
         feed.subscriptions.add(subscription)
         try:
             yield subscription

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import asyncpg
 
-from graphrun_api.db import sql
+from graphrun_api.db import sql, totals_sql
 from graphrun_api.db.database import AWAY, Database
 from graphrun_api.errors import HistoryUnavailable
 from graphrun_api.events import milestones
+from graphrun_api.events.attempt_rows import attempt_rows
 from graphrun_api.events.run_rows import follow_arguments
-from graphrun_api.events.store import EventStore
+from graphrun_api.events.store import EventStore, Statement
 from graphrun_api.kube.run_cache import Change, RunCache, version_of
 
 log = logging.getLogger(__name__)
@@ -83,13 +84,19 @@ class Follower:
             await self._write(change)
 
     async def _write(self, change: Change) -> None:
-        """Milestones first: the row's resource_version then says that all of this view is written."""
+        """The row last, with the milestones: its resource_version then says that all of this view is written."""
         run = change.run
+        uid = run.metadata.uid
         try:
             await self._store.ensure_run(run)
-            await self._store.add_milestones(run.metadata.uid, milestones.milestones(run))
             async with self._database.connection() as connection:
-                await connection.execute(sql.RUN_FOLLOW, *follow_arguments(run))
+                for row in attempt_rows(run):
+                    await connection.execute(sql.ATTEMPT_FOLLOW, *row.arguments(uid))
+            view = Statement(sql.RUN_FOLLOW, tuple(follow_arguments(run)))
+            await self._store.add_milestones(uid, milestones.milestones(run), view)
+            if run.is_finished:
+                async with self._database.connection() as connection:
+                    await _count(connection, uid)
         except (asyncpg.DataError, ValueError):
             # One run that cannot be written must not keep all others out of the history.
             log.exception("run cannot be written to the history", extra={"run": run.metadata.name})
@@ -98,6 +105,14 @@ class Follower:
 
     async def _write_gone(self, uid: str, attempt: int) -> None:
         # A run that had ended has its last milestone already; for it this stores nothing.
-        await self._store.add_milestones(uid, [milestones.deleted(attempt)])
+        await self._store.add_milestones(uid, [milestones.deleted(attempt)], Statement(sql.RUN_GONE, (uid,)))
         async with self._database.connection() as connection:
-            await connection.execute(sql.RUN_GONE, uid)
+            await _count(connection, uid)
+
+
+async def _count(connection: Any, uid: str) -> None:  # noqa: ANN401 - asyncpg's proxy
+    """Add a run that has ended to the outcomes of its hour and to the times of its nodes, once."""
+    async with connection.transaction():
+        if await connection.fetchval(totals_sql.COUNT_ONCE, uid):
+            await connection.execute(totals_sql.HOUR_ADD, uid)
+            await connection.execute(totals_sql.TIMING_ADD, uid)

@@ -18,9 +18,9 @@ _PROBE_SECONDS: Final = 10.0
 
 
 class Hints:
-    """Calls `on_hint(uid)` for each hint, as long as `run` runs."""
+    """Calls `on_hint(uid, namespace)` for each hint, as long as `run` runs."""
 
-    def __init__(self, database: Database, on_hint: Callable[[str], None]) -> None:
+    def __init__(self, database: Database, on_hint: Callable[[str, str], None]) -> None:
         self._database = database
         self._on_hint = on_hint
 
@@ -53,5 +53,6 @@ class Hints:
                 await connection.execute("SELECT 1")
 
     def _receive(self, *told: Any) -> None:  # noqa: ANN401 - asyncpg's callback: connection, pid, channel, payload
-        uid, _, _ = str(told[-1]).rpartition(":")
-        self._on_hint(uid)
+        # uid:seq:namespace; a replica of the version before leaves out the last
+        uid, _, rest = str(told[-1]).partition(":")
+        self._on_hint(uid, rest.partition(":")[2])

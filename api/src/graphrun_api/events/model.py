@@ -63,3 +63,22 @@ class NodeRow:
     visits: int
     any_running: bool
     share: float
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What the last completed runs of a revision took: how many there are, and medians; None where there is none."""
+
+    runs: int
+    steps: float | None
+    active_seconds: float | None
+
+
+@dataclass(frozen=True)
+class NodeTiming:
+    """What a node takes in a run of a revision, on average over the last `runs`: visits, and seconds of all of them."""
+
+    node_id: str
+    runs: int
+    visits: float
+    seconds: float

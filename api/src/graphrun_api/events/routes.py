@@ -1,71 +1,112 @@
-"""Routes of events: replay as JSON, and the stream."""
+"""Routes of events: replay as JSON, and streams."""
 
 import asyncio
-from typing import Annotated
+import time
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, WebSocket
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSocket
 
-from graphrun_api.auth.guard import Access, Guard, needs
-from graphrun_api.errors import RunNotFound
-from graphrun_api.events.feed import Feeds
-from graphrun_api.events.reads import EventQuery, HistoryReads
+from graphrun_api.auth.guard import needs
+from graphrun_api.errors import (
+    EventsExpired,
+    HistoryUnavailable,
+    OriginRefused,
+    ProjectNotFound,
+    RightMissing,
+    RunNotFound,
+)
+from graphrun_api.events.admission import Admission
+from graphrun_api.events.following import RunStream
+from graphrun_api.events.multiplex import Multiplex, StreamRooms
+from graphrun_api.events.reads import EventQuery
+from graphrun_api.events.schemas import STREAM_EXAMPLE, EventPage
 from graphrun_api.events.socket import EventSocket, Subject
-from graphrun_api.kube.live_runs import LiveRuns
+from graphrun_api.events.sse import MEDIA_TYPE, EventStream
+from graphrun_api.events.ticket_schemas import StreamTicket, TicketRequest
+from graphrun_api.events.tickets import TICKET_SECONDS, Ticket, Tickets
+from graphrun_api.finding import RunId
+from graphrun_api.web.parameters import LIMIT, TEXT_PATTERN
+from graphrun_api.web.problem_answers import problems_of
 from graphrun_core import names
 
-router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs/{run_id}", tags=["events"])
+router = APIRouter(prefix="/api/projects/{project_id}/workflows/runs", tags=["events"])
+tickets_router = APIRouter(prefix="/api/stream-tickets", tags=["events"])
 
-RunId = Annotated[str, Path(max_length=253, description="the run's id")]
 Seq = Annotated[int, Query(ge=0, le=2**62, description="a seq that is known already")]
 Before = Annotated[
     int | None, Query(ge=0, le=2**62, description="go back from this seq instead, newest first")
 ]
-Types = Annotated[str | None, Query(description="only these types, separated by commas")]
+Types = Annotated[
+    str | None,
+    Query(max_length=1024, pattern="^[a-z_,]*$", description="only these types, separated by commas"),
+]
 
 
-class EventRooms:
-    """What events are read from."""
-
-    def __init__(self, live: LiveRuns, reads: HistoryReads, feeds: Feeds) -> None:
-        self.live = live
-        self.reads = reads
-        self.feeds = feeds
-
-    async def uid_of(self, namespace: str, name: str) -> str:
-        """The run that a name means now, also when its resource is gone; raises RunNotFound, HistoryUnavailable."""
-        try:
-            run = await self.live.get(namespace, name)
-        except RunNotFound:
-            row = await self.reads.run_row(namespace, name)
-            if row is None:
-                raise
-            uid: str = row["uid"]
-            return uid
-        return run.metadata.uid
-
-
-def _rooms(request: Request) -> EventRooms:
-    found: EventRooms = request.app.state.events
+def _rooms(request: Request) -> StreamRooms:
+    found: StreamRooms = request.app.state.streams
     return found
 
 
-@router.get("/events", summary="Events of a run")
-async def replay(  # noqa: PLR0913 - one parameter a part of the request
+def _open_streams(app: Any) -> AbstractContextManager[Any]:  # noqa: ANN401 - FastAPI's own type of it
+    tracked: AbstractContextManager[Any] = app.state.metrics.streams.track_inprogress()
+    return tracked
+
+
+def _listed(types: str | None) -> list[str] | None:
+    return [item for item in types.split(",") if item] if types else None
+
+
+@router.get(
+    "/{run_id}/events",
+    summary="Events of a run",
+    responses={
+        200: {
+            "description": "a page, or with `Accept: text/event-stream` each event as a block of `id` (its seq), "
+            "`event` (its type) and `data` (the event as JSON)",
+            "model": EventPage,
+            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
+        },
+        204: {"description": "with `Accept: text/event-stream`: the run has ended, and all of it is known"},
+        **problems_of(RunNotFound, EventsExpired, OriginRefused, HistoryUnavailable),
+    },
+    openapi_extra={"security": [{"bearer": []}, {"ticket": []}]},
+)
+async def list_run_events(
+    request: Request,
     run_id: RunId,
-    access: Annotated[Access, Depends(needs("get", names.WORKFLOW_RUNS))],
-    rooms: Annotated[EventRooms, Depends(_rooms)],
+    rooms: Annotated[StreamRooms, Depends(_rooms)],
     *,
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+    last_event_id: Annotated[
+        str,
+        Header(
+            alias="Last-Event-ID",
+            max_length=32,
+            pattern="^[0-9]*$",
+            description="of a stream that is opened again: the last seq that came, as browsers send it",
+        ),
+    ] = "",
     after: Seq = 0,
     before: Before = None,
     types: Types = None,
-    node: Annotated[str | None, Query(max_length=256, description="only events of this node")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    node: Annotated[
+        str | None, Query(max_length=256, pattern=TEXT_PATTERN, description="only events of this node")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description=LIMIT)] = 200,
 ) -> Response:
-    """Stored events, oldest first after a seq, or newest first before one; `next_cursor` is the seq to go on from."""
-    uid = await rooms.uid_of(access.namespace, run_id)
-    wanted = [item for item in types.split(",") if item] if types else None
-    found = await rooms.reads.events(uid, EventQuery(after, before, wanted, node, limit + 1))
+    """Stored events, oldest first after a seq, or newest first before one; `next_cursor` is the seq to go on from.
+
+    With `Accept: text/event-stream` the stored ones after the seq, or after Last-Event-ID, then each as it comes; 204
+    where the run has ended before it.
+    """
+    if MEDIA_TYPE in accept:
+        return await _follow(request, run_id, rooms, max(after, int(last_event_id or 0)), _listed(types))
+    access = await needs("get", names.WORKFLOW_RUNS)(request)
+    uid = await rooms.finder.uid_of(access.namespace, run_id)
     last = await rooms.reads.last_seq(uid)
+    found = await rooms.reads.events(uid, EventQuery(after, before, _listed(types), node, limit + 1))
     page = found[:limit]
     following = str(page[-1].seq) if len(found) > limit else "null"
     items = ",".join(event.to_json(run_id) for event in page)
@@ -73,20 +114,63 @@ async def replay(  # noqa: PLR0913 - one parameter a part of the request
     return Response(text, media_type="application/json")
 
 
-@router.websocket("/stream")
-async def stream(socket: WebSocket, run_id: RunId, after: Seq = 0) -> None:
+async def _follow(
+    request: Request, run_id: str, rooms: StreamRooms, after: int, types: list[str] | None
+) -> Response:
+    admission: Admission = request.app.state.admission
+    admitted = await admission.admit(request, run_id)
+    uid = await rooms.finder.uid_of(admitted.access.namespace, run_id)
+    await rooms.reads.check_after(uid, after)  # refuse now what could not be served
+    end = await rooms.reads.end_seq(uid)
+    if end is not None and end <= after:
+        return Response(status_code=204)
+    stream = RunStream(rooms.reads, rooms.feeds, uid, after)
+    wanted = frozenset(types) if types else None
+    subject = Subject(uid, run_id, after, admitted.check, request.app.state.stopping, wanted)
+    return EventStream(stream.batches(), subject, stream.overflowed, lambda: _open_streams(request.app))
+
+
+@router.websocket("/{run_id}/stream")
+async def stream(socket: WebSocket, run_id: RunId, after: Seq = 0, types: Types = None) -> None:
     """Events after a seq: those that are stored, then each as it comes, until the run has ended."""
-    guard: Guard = socket.app.state.guard
-    rooms: EventRooms = socket.app.state.events
+    rooms: StreamRooms = socket.app.state.streams
+    admission: Admission = socket.app.state.admission
     stopping: asyncio.Event = socket.app.state.stopping
-
-    async def may_watch() -> Access:
-        return await guard.admit(socket, "watch", names.WORKFLOW_RUNS)
-
-    access = await may_watch()
-    uid = await rooms.uid_of(access.namespace, run_id)
-    await rooms.reads.last_seq(uid)  # refuse now, with 503, what could not be served
+    admitted = await admission.admit(socket, run_id)
+    uid = await rooms.finder.uid_of(admitted.access.namespace, run_id)
+    await rooms.reads.check_after(uid, after)  # refuse now, with 503, what could not be served
     await socket.accept()
     session = EventSocket(socket, rooms.reads, rooms.feeds)
-    with socket.app.state.metrics.streams.track_inprogress():
-        await session.serve(Subject(uid, run_id, after, may_watch, stopping))
+    listed = _listed(types)
+    with _open_streams(socket.app):
+        subject = Subject(uid, run_id, after, admitted.check, stopping, frozenset(listed) if listed else None)
+        await session.serve(subject)
+
+
+@router.websocket("/stream")
+async def multiplexed(socket: WebSocket) -> None:
+    """Any number of runs, and the whole project, on one socket."""
+    rooms: StreamRooms = socket.app.state.streams
+    admission: Admission = socket.app.state.admission
+    admitted = await admission.admit(socket, "")
+    await rooms.project_reads.horizon()  # refuse now, with 503, what could not be served
+    await socket.accept()
+    with _open_streams(socket.app):
+        await Multiplex(socket, rooms, admitted).serve(socket.app.state.stopping)
+
+
+@tickets_router.post(
+    "",
+    status_code=201,
+    summary="Get a ticket for a stream",
+    responses=problems_of(ProjectNotFound, RightMissing, HistoryUnavailable),
+)
+async def create_stream_ticket(request: Request, body: TicketRequest) -> StreamTicket:
+    """For browsers, whose streams cannot send an Authorization header: good once, for half a minute."""
+    tickets: Tickets = request.app.state.tickets
+    admission: Admission = request.app.state.admission
+    who = await admission.guard.identify(request)
+    run = body.run_id or ""
+    await admission.allow(who, body.project, run)
+    text = await tickets.issue(Ticket(who, body.project, run, admission.end_of(request)))
+    return StreamTicket(ticket=text, expires_at=datetime.fromtimestamp(time.time() + TICKET_SECONDS, UTC))

@@ -56,6 +56,7 @@ def follow_arguments(run: WorkflowRun) -> tuple[Any, ...]:
         status.completion_time,
         int(meta.resource_version),
         run.spec.input_ref,
+        status.active_seconds,
     )
 
 

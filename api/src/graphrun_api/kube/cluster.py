@@ -5,7 +5,7 @@ A typed client could raise a validation error after its call took effect; JSON c
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -67,7 +67,7 @@ class Cluster:
             response = await self._send(method, path, query, (body, content_type), timeout)
             data = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise ClusterUnavailable from error
+            raise unanswered(method, path, error) from error
         if response.status >= 400:  # noqa: PLR2004 - HTTP's number
             raise refusal(response.status, data)
         answer: Json = json.loads(data) if data else {}
@@ -95,6 +95,31 @@ class Cluster:
             if response is not None:
                 response.close()
 
+    async def pieces(
+        self, path: str, query: Mapping[str, str], silence: float | None
+    ) -> AsyncGenerator[bytes, None]:
+        """A long answer's body as it comes; before it, once it has begun, one empty piece.
+
+        Raises:
+            Missing, Invalid, ClusterRefused: what the API server said.
+            ClusterUnavailable: no answer, or the connection broke or was silent for `silence` seconds.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CALL_SECONDS, sock_read=silence)
+        response: aiohttp.ClientResponse | None = None
+        try:
+            raw = await self._send("GET", path, query, (None, JSON), timeout)
+            response = raw.response
+            if raw.status >= 400:  # noqa: PLR2004 - HTTP's number
+                raise refusal(raw.status, await raw.read())
+            yield b""
+            async for piece in response.content.iter_any():
+                yield piece
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise ClusterUnavailable from error
+        finally:
+            if response is not None:
+                response.close()
+
     async def _send(
         self,
         method: str,
@@ -112,6 +137,17 @@ class Cluster:
         return await self._client.rest_client.request(
             method, url, headers=headers, body=body, _request_timeout=limits
         )
+
+
+def unanswered(method: str, path: str, error: Exception) -> ClusterUnavailable:
+    """What to say where no answer came: a change that was sent may still be made, by a server that only hung."""
+    is_change = method != "GET" and not path.endswith("reviews")
+    if is_change and not isinstance(error, aiohttp.ClientConnectorError):
+        return ClusterUnavailable(
+            "the Kubernetes API server did not answer, and may still make this change; "
+            "look again, or send the same request once more"
+        )
+    return ClusterUnavailable()
 
 
 def refusal(status: int, data: bytes) -> Exception:  # noqa: PLR0911 - one line a meaning

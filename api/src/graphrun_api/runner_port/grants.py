@@ -1,5 +1,7 @@
 """The answer to a granted claim: all that the runner needs. Pure."""
 
+from typing import Any
+
 from graphrun_api.runner_port.bindings import Binding
 from graphrun_core import names, phases
 from graphrun_core.claims import fence_of
@@ -10,7 +12,7 @@ from graphrun_core.protocol import (
     Command,
     ResumeRequest,
     StartFromRequest,
-    StartFromUpdate,
+    StateUpdate,
     StorageAccess,
 )
 from graphrun_core.resources import WorkflowRun, WorkflowSpec
@@ -62,6 +64,7 @@ def resume_of(run: WorkflowRun, attempt: int) -> ResumeRequest | None:
         checkpointID=wanted.checkpoint_id,
         hasValue=wanted.value is not None,
         value=wanted.value,
+        update=update_of(wanted.update),
         earlierFences=[fence_of(earlier) for earlier in range(opened.attempt, attempt)],
     )
 
@@ -71,13 +74,18 @@ def start_from_of(run: WorkflowRun) -> StartFromRequest | None:
     wanted = run.spec.start_from
     if not wanted.run:
         return None
-    values, as_node = wanted.update.get("values") or {}, wanted.update.get("asNode") or ""
     return StartFromRequest(
         thread=run.status.start_from_uid,
         run=wanted.run,
         checkpointID=wanted.checkpoint_id,
-        update=StartFromUpdate(values=values, asNode=as_node) if values or as_node else None,
+        update=update_of(wanted.update),
     )
+
+
+def update_of(wanted: dict[str, Any]) -> StateUpdate | None:
+    """The edit of the state that a resume or a fork asks for."""
+    values, as_node = wanted.get("values") or {}, wanted.get("asNode") or ""
+    return StateUpdate(values=values, asNode=as_node) if values or as_node else None
 
 
 def command_of(run: WorkflowRun, workflow: WorkflowSpec) -> Command:

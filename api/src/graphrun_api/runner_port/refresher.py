@@ -13,6 +13,7 @@ from graphrun_api.events.reads import HistoryReads
 from graphrun_api.kube.errors import Conflict
 from graphrun_api.kube.live_runs import LiveRuns
 from graphrun_api.progress import current_nodes, node_states, progress_of
+from graphrun_api.revision_facts import RevisionFacts
 from graphrun_api.runner_port import runner_status
 from graphrun_api.runner_port.bindings import Binding
 from graphrun_api.runner_port.holders import Holders
@@ -28,9 +29,10 @@ _CONFLICTS: Final = 3
 class Refresher:
     """One waiting task a run that sends events to this replica."""
 
-    def __init__(self, live: LiveRuns, reads: HistoryReads, seconds: float = REFRESH_SECONDS) -> None:
-        self._live = live
-        self._reads = reads
+    def __init__(
+        self, live: LiveRuns, reads: HistoryReads, facts: RevisionFacts, seconds: float = REFRESH_SECONDS
+    ) -> None:
+        self._live, self._reads, self._facts = live, reads, facts
         self._seconds = seconds
         self._holders = Holders(live)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -83,12 +85,9 @@ class Refresher:
             return runner_status.whole(run.status.runner)
         visited = await self._reads.nodes(meta.uid)
         revision = run.status.revision or row["revision"]
-        text = await self._reads.graph(meta.namespace, revision) if revision else None
-        graph = json.loads(text) if text else None
-        states = node_states(graph, visited, status_of(run), run.attempt)
-        cyclic = bool((graph or {}).get("cyclic"))
-        median = await self._reads.median_steps(meta.namespace, revision) if cyclic else None
-        progress = max(row["progress"], progress_of(graph, states, row["step"], median))
+        facts = await self._facts.of(meta.namespace, revision)
+        states = node_states(facts.graph, visited, status_of(run), run.attempt)
+        progress = max(row["progress"], progress_of(facts.graph, states, row["step"], facts.usual.steps))
         progress = await self._reads.raise_progress(meta.uid, progress)
         checkpoint = json.loads(row["checkpoint"]) if row["checkpoint"] else None
         return runner_status.refreshed(

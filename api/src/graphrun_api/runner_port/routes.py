@@ -13,6 +13,7 @@ from graphrun_api.events.batches import read_batch
 from graphrun_api.events.store import EventStore, Source
 from graphrun_api.runner_port.bindings import Binding, Bindings
 from graphrun_api.runner_port.holders import Holders
+from graphrun_api.runner_port.log_intake import LogIntake
 from graphrun_api.runner_port.refresher import Refresher
 from graphrun_api.runner_port.service import RunnerService
 from graphrun_api.web.metrics import Metrics
@@ -92,4 +93,12 @@ async def command(
 async def report(binding: Bound, body: Body, service: Service) -> Response:
     """Write down how the attempt ended."""
     await service.report(binding, body)
+    return Response(status_code=204)
+
+
+@router.post(protocol.LOGS_PATH, status_code=204)
+async def logs(request: Request, binding: Bound, body: Body) -> Response:
+    """Keep a chunk of the attempt's log."""
+    intake: LogIntake = request.app.state.log_intake
+    await intake.take(binding, body)
     return Response(status_code=204)

@@ -1,264 +1,161 @@
-"""Bodies of requests and answers about runs."""
+"""Bodies of requests about runs, and what the verbs answer."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from graphrun_api.runs import examples
+from graphrun_api.runs.options import Body, Options, PauseOptions
+from graphrun_api.runs.run_schemas import RunName, Status
 
 Json = dict[str, Any]
+_GIVEN: Final[Json] = {"not": {"type": "null"}}
+_Message = Annotated[str, Field(description="the same for a person")]
 
 
-class _Body(BaseModel):
-    """What people send: unknown fields are refused, so that a slip of the pen is noticed."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Timeouts(_Body):
-    """Clocks in seconds; null means no limit."""
-
-    start_seconds: int | None = None
-    active_seconds: int | None = None
-    total_seconds: int | None = None
-
-
-class Retries(_Body):
-    """Further attempts after lost pods, crashes and, where asked for, graph errors."""
-
-    limit: int | None = None
-    backoff_seconds: int | None = None
-    on_node_lost: Literal["Restart", "Wait"] | None = None
-    on_graph_error: int | None = None
-
-
-class PauseOptions(_Body):
-    """How long the superstep under way may take once a pause is asked for, and what follows then."""
-
-    deadline_seconds: int | None = Field(default=None, ge=0, le=86400)
-    on_deadline: Literal["Wait", "Interrupt"] | None = None
-
-
-class ResourceAmounts(_Body):
-    """Requests and limits as Kubernetes quantities."""
-
-    requests: dict[str, str | int] = {}
-    limits: dict[str, str | int] = {}
-
-
-class Config(_Body):
-    """The part of LangGraph's RunnableConfig that a run may set."""
-
-    recursion_limit: int | None = None
-    tags: list[str] | None = None
-    configurable: Json | None = None
-
-
-class Options(_Body):
-    """Overrides of the workflow's defaults, LangGraph's config and context, labels, and a pinned revision."""
-
-    timeouts: Timeouts | None = None
-    retries: Retries | None = None
-    pause: PauseOptions | None = None
-    durability: Literal["async", "sync"] | None = None
-    resources: ResourceAmounts | None = None
-    ttl_seconds_after_finished: int | None = None
-    node_selector: dict[str, str] | None = None
-    tolerations: list[Json] | None = None
-    priority_class_name: str | None = None
-    queue_name: str | None = None
-    config: Config | None = None
-    context: Json | None = None
-    labels: dict[str, str] | None = None
-    revision: str | None = None
-
-
-class CreateRun(_Body):
+class CreateRun(Body):
     """A new run of a workflow."""
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={
-            "examples": [{"workflow": "research", "input_data": {"question": "Why is the sky blue?"}}]
-        },
+        json_schema_extra={"examples": [examples.CREATE_RUN]},
     )
 
     workflow: str = Field(min_length=1, max_length=52, description="name of the workflow in this project")
     input_data: Json = Field(default_factory=dict, description="the graph's input, of any size")
-    options: Options = Options()
+    options: Options = Field(default=Options(), description="where it differs from the workflow's defaults")
 
 
-class ExecuteRun(_Body):
+class ExecuteRun(Body):
     """Start a pending run, optionally with another input."""
 
-    input_data: Json | None = None
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"input_data": {"question": "Why is grass green?"}}]}
+    )
+
+    input_data: Annotated[Json | None, Field(description="instead of the one that the run was made with")] = (
+        None
+    )
 
 
 class PauseRun(PauseOptions):
     """Pause a run; both fields override the run's options for good."""
 
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"deadline_seconds": 60, "on_deadline": "Interrupt"}]}
+    )
 
-class ResumeRun(_Body):
+
+class StateUpdate(Body):
+    """An edit of the state, as LangGraph's update_state does it."""
+
+    values: Json = Field(description="by channel; a channel's reducer is applied")
+    as_node: str = Field(default="", max_length=256, description="the node that it counts as")
+
+
+class ResumeRun(Body):
     """Go on from a pause or an interrupt()."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"value": {"approved": True}}]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"value": {"approved": True}}],
+            "not": {"required": ["value", "update"], "properties": {"value": _GIVEN, "update": _GIVEN}},
+        },
+    )
 
     checkpoint_id: str = Field(
         default="", max_length=64, description="an earlier checkpoint; default is the latest"
     )
     value: Any = Field(default=None, description="what interrupt() returns; any JSON but null")
+    update: StateUpdate | None = Field(
+        default=None, description="edit the state first; open questions are asked anew, so not with a value"
+    )
     revision: str = Field(default="", max_length=63, description="go on with another frozen revision")
+
+    @model_validator(mode="after")
+    def _value_or_update(self) -> Self:
+        if self.value is not None and self.update is not None:
+            message = "give value or update, not both: after an update open questions are asked anew"
+            raise ValueError(message)
+        return self
+
+
+class ForkRun(Body):
+    """A new run that begins from a checkpoint of this one."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"checkpoint_id": examples.EARLIER_CHECKPOINT, "update": {"values": {"draft": "Once more."}}}
+            ]
+        },
+    )
+
+    checkpoint_id: str = Field(default="", max_length=64, description="default is the latest")
+    update: Annotated[StateUpdate | None, Field(description="edit the state first")] = None
+    input_data: Json | None = Field(
+        default=None, description="a new input on top of the state; default is none"
+    )
+    revision: str = Field(default="", max_length=63, description="default is the workflow's current one")
+    options: Options = Field(default=Options(), description="instead of those of the source run")
 
 
 class Created(BaseModel):
     """A run that was just made."""
 
-    run_id: str
-    status: str
-    project: str
-    workflow: str
-    created_at: datetime | None
-    message: str
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.CREATED]})
+
+    run_id: RunName
+    status: Status
+    project: str = Field(description="its project")
+    workflow: str = Field(description="name of its workflow")
+    created_at: datetime | None = Field(description="when it was made")
+    message: _Message
 
 
 class Executed(BaseModel):
     """A run that was started."""
 
-    run_id: str
-    status: str
-    started_at: datetime
-    message: str
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.EXECUTED]})
+
+    run_id: RunName
+    status: Status
+    started_at: datetime = Field(description="when it started, or was accepted to")
+    message: _Message
 
 
 class Paused(BaseModel):
     """A run that is paused, or on its way (status PAUSING, answered with 202)."""
 
-    run_id: str
-    status: str
-    paused_at: datetime | None
-    checkpoint_id: str | None
-    message: str
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PAUSED]})
+
+    run_id: RunName
+    status: Status
+    paused_at: datetime | None = Field(description="null while it is on its way")
+    checkpoint_id: str | None = Field(description="the latest checkpoint: where a resume goes on")
+    message: _Message
 
 
 class Resumed(BaseModel):
     """A run that goes on."""
 
-    run_id: str
-    status: str
-    resumed_at: datetime
-    message: str
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.RESUMED]})
+
+    run_id: RunName
+    status: Status
+    resumed_at: datetime = Field(description="when the resume was accepted")
+    message: _Message
 
 
 class Cancelled(BaseModel):
     """A run that is cancelled, or on its way (status CANCELLING, answered with 202)."""
 
-    run_id: str
-    status: str
-    cancelled_at: datetime | None
-    message: str
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.CANCELLED]})
 
-
-class Node(BaseModel):
-    """A node of the graph: its latest visit and how often it was visited."""
-
-    node_id: str
-    status: Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
-    progress: float
-    started_at: datetime | None
-    completed_at: datetime | None
-    attempt: int
-    visits: int
-    error: str | None
-
-
-class Waiting(BaseModel):
-    """Why nothing runs, and what may help."""
-
-    kind: str
-    text: str
-    since: datetime | None
-    hint: str
-
-
-class RunStatus(BaseModel):
-    """The live view of a run."""
-
-    run_id: str
-    status: str
-    phase: str
-    reason: str
-    message: str
-    progress: float
-    current_node: str | None
-    attempt: int
-    started_at: datetime | None
-    paused_at: datetime | None
-    completed_at: datetime | None
-    estimated_completion: datetime | None
-    checkpoint_id: str | None
-    node_states: list[Node]
-    waiting: Waiting | None
-    interrupts: list[Json]
-    last_seq: int | None
-    # What is missing from this answer because a part of the system is away: "history".
-    degraded: list[str]
-
-
-class RunSummary(BaseModel):
-    """A run in a list."""
-
-    run_id: str
-    uid: str
-    workflow: str
-    revision: str
-    status: str
-    phase: str
-    reason: str
-    message: str
-    attempt: int
-    progress: float
-    labels: dict[str, str]
-    requested_by: str
-    created_at: datetime
-    started_at: datetime | None
-    completed_at: datetime | None
-    last_seq: int
-    archived: bool
-
-
-class RunDetail(BaseModel):
-    """Everything known of a run."""
-
-    run_id: str
-    uid: str
-    project: str
-    workflow: str
-    revision: str
-    status: str
-    phase: str
-    reason: str
-    message: str
-    attempt: int
-    progress: float
-    labels: dict[str, str]
-    requested_by: str
-    created_at: datetime | None
-    started_at: datetime | None
-    paused_at: datetime | None
-    completed_at: datetime | None
-    checkpoint: Json | None
-    input_data: Json | None
-    options: Json
-    output: Any
-    # Where the output is too large to stand here: ask for …/output.
-    output_url: str | None
-    interrupts: list[Json]
-    allowed: list[str]
-    # The resource is gone; this is what the history keeps.
-    archived: bool
-
-
-class RunList(BaseModel):
-    """One page, newest first."""
-
-    items: list[RunSummary]
-    next_cursor: str | None
+    run_id: RunName
+    status: Status
+    cancelled_at: datetime | None = Field(description="when nothing of it ran any more; null until then")
+    message: _Message

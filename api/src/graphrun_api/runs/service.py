@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,18 +13,23 @@ from graphrun_api.errors import (
     InputInvalid,
     KeyReused,
     NotFinished,
-    OutputNotFound,
+    PreconditionFailed,
     RunNotFound,
-    StorageUnavailable,
+    SourceGone,
     VerbRefused,
 )
-from graphrun_api.events.reads import HistoryReads, RunQuery
+from graphrun_api.events.places import Place
+from graphrun_api.events.project_reads import ProjectReads
+from graphrun_api.events.reads import HistoryReads
+from graphrun_api.events.run_page import RunQuery
 from graphrun_api.events.store import EventStore
+from graphrun_api.finding import Finder
 from graphrun_api.kube.errors import AlreadyExists
 from graphrun_api.kube.live_runs import LiveRuns
 from graphrun_api.runs import cursors, manifests, outputs, rules, views
-from graphrun_api.runs.manifests import Origin
-from graphrun_api.runs.schemas import Created, CreateRun, RunDetail, RunList
+from graphrun_api.runs.manifests import Beginning, Origin
+from graphrun_api.runs.run_schemas import RunDetail, RunList
+from graphrun_api.runs.schemas import Created, CreateRun, ForkRun
 from graphrun_api.standing import status_of
 from graphrun_api.storage.objects import Objects
 from graphrun_api.workflows.schema_check import input_errors
@@ -34,6 +40,8 @@ from graphrun_core.resources import WorkflowRun
 log = logging.getLogger(__name__)
 
 _NAME_ATTEMPTS: Final = 3
+# A run's manifest by its name.
+Build = Callable[[str], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,9 @@ class RunRooms:
 
     live: LiveRuns
     workflows: Workflows
+    finder: Finder
     reads: HistoryReads
+    project_reads: ProjectReads
     store: EventStore
     objects: Objects
 
@@ -60,15 +70,54 @@ class Runs:
         Raises:
             WorkflowNotFound, InputInvalid, Invalid, KeyReused, StorageUnavailable: and nothing was made.
         """
-        await self.check_input(access.namespace, request.workflow, request.input_data)
-        origin = Origin(access.who.username, key)
         state = manifests.wanted_after(execute=execute)
-        if key and (made := await self._made_before(access.namespace, request, origin, state)):
-            return _created(made, access.project)
-        input_ref = await self.stored_input(request.input_data)
-        run = await self._create(access.namespace, request, origin, state=state, input_ref=input_ref)
-        await self._note(run)
-        return _created(run, access.project)
+        origin = Origin.of(access.who.username, key, request.model_dump(mode="json"), state)
+
+        async def manifest() -> Build:
+            # Not for a request that comes again: its run is there, whatever has become of the workflow since.
+            await self.check_input(access.namespace, request.workflow, request.input_data)
+            beginning = Beginning(state, await self.stored_input(request.input_data))
+            return lambda name: manifests.run_manifest(request, name, origin, beginning)
+
+        return await self._make(access, request.workflow, origin, manifest)
+
+    async def fork(
+        self, access: Access, source: str, request: ForkRun, *, key: str, execute: bool
+    ) -> Created:
+        """Make a run that begins from a checkpoint of another; the same key and request again answer with the same run.
+
+        Raises:
+            SourceGone: the source has no resource any more.
+            RunNotFound, WorkflowNotFound, InputInvalid, Invalid, KeyReused, StorageUnavailable: and nothing was made.
+        """
+        manifests.refuse_large("update.values", request.update.values if request.update else None)
+        state = manifests.wanted_after(execute=execute)
+        origin = Origin.of(access.who.username, key, "fork", source, request.model_dump(mode="json"), state)
+        try:
+            run = await self._rooms.live.get(access.namespace, source)
+        except RunNotFound:
+            return await self._forked_before(access, source, origin)
+        workflow = run.spec.workflow_ref.name
+
+        async def manifest() -> Build:
+            given = request.input_data
+            if given is not None:
+                await self.check_input(access.namespace, workflow, given)
+            elif not request.revision:
+                await self._rooms.workflows.parsed(access.namespace, workflow)
+            beginning = Beginning(state, await self.stored_input(given) if given is not None else "")
+            return lambda name: manifests.fork_manifest(run, request, name, origin, beginning)
+
+        return await self._make(access, workflow, origin, manifest)
+
+    async def _forked_before(self, access: Access, source: str, origin: Origin) -> Created:
+        """The run that this request made while its source was there; raises SourceGone."""
+        row = await self._rooms.finder.row_of(access.namespace, source)
+        keyed = manifests.keyed_name(row["workflow"], origin)
+        made = await self._made_before(access.namespace, keyed, origin) if origin.key else None
+        if made is None:
+            raise SourceGone
+        return _created(made, access.project)
 
     async def check_input(self, namespace: str, workflow: str, input_data: dict[str, Any]) -> None:
         """Refuse an input that the workflow would refuse; raises WorkflowNotFound or InputInvalid."""
@@ -81,27 +130,35 @@ class Runs:
         """The key under which a large input was stored; empty for one that fits into the resource."""
         return "" if manifests.is_inline(input_data) else await self._rooms.objects.keep_input(input_data)
 
-    async def _made_before(
-        self, namespace: str, request: CreateRun, origin: Origin, state: str
-    ) -> WorkflowRun | None:
+    async def _make(
+        self, access: Access, workflow: str, origin: Origin, manifest: Callable[[], Awaitable[Build]]
+    ) -> Created:
+        keyed = manifests.keyed_name(workflow, origin) if origin.key else ""
+        made = await self._made_before(access.namespace, keyed, origin) if keyed else None
+        if made is None:
+            build = await manifest()
+            made = await self._create(
+                access.namespace, lambda: keyed or manifests.run_name(workflow), build, origin
+            )
+            await self._note(made)
+        return _created(made, access.project)
+
+    async def _made_before(self, namespace: str, name: str, origin: Origin) -> WorkflowRun | None:
         try:
-            run = await self._rooms.live.get(namespace, manifests.keyed_name(request.workflow, origin))
+            return _same(await self._rooms.live.get(namespace, name), origin)
         except RunNotFound:
             return None
-        return _same(run, request, state)
 
     async def _create(
-        self, namespace: str, request: CreateRun, origin: Origin, *, state: str, input_ref: str
+        self, namespace: str, next_name: Callable[[], str], build: Build, origin: Origin
     ) -> WorkflowRun:
         for _ in range(_NAME_ATTEMPTS):
-            keyed = manifests.keyed_name(request.workflow, origin) if origin.key else ""
-            name = keyed or manifests.run_name(request.workflow)
-            body = manifests.run_manifest(request, name, origin, state=state, input_ref=input_ref)
+            name = next_name()
             try:
-                return await self._rooms.live.create(namespace, body)
+                return await self._rooms.live.create(namespace, build(name))
             except AlreadyExists:
-                if keyed:
-                    return _same(await self._rooms.live.fetch(namespace, keyed), request, state)
+                if origin.key:
+                    return _same(await self._rooms.live.fetch(namespace, name), origin)
         raise AlreadyThere("no free name was found for the run; try again")
 
     async def _note(self, run: WorkflowRun) -> None:
@@ -117,63 +174,57 @@ class Runs:
         try:
             run = await self._rooms.live.get(access.namespace, name)
         except RunNotFound:
-            row = await self._row(access.namespace, name)
+            row = await self._rooms.finder.row_of(access.namespace, name)
             shown, url = await self._shown(access, name, outputs.output_of_row(row))
             return views.detail_of_row(row, access.project, shown, url)
         shown, url = await self._shown(access, name, outputs.output_of(run))
         return views.detail_of(run, access.project, shown, url)
 
-    async def output(self, access: Access, name: str) -> bytes:
-        """The output as JSON; raises NotFinished, OutputNotFound, StorageUnavailable."""
+    async def output(self, access: Access, name: str) -> outputs.OpenedOutput:
+        """Where the output is read from; raises NotFinished, OutputNotFound, StorageUnavailable."""
         try:
             found = outputs.output_of(await self._rooms.live.get(access.namespace, name))
         except RunNotFound:
-            found = outputs.output_of_row(await self._row(access.namespace, name))
-        return await outputs.read_output(found, self._rooms.objects)
+            found = outputs.output_of_row(await self._rooms.finder.row_of(access.namespace, name))
+        return await outputs.open_output(found, self._rooms.objects)
 
     async def _shown(
         self, access: Access, name: str, output: outputs.Output | None
     ) -> tuple[Any, str | None]:
         """The output as it stands within the run, and where the whole of it is if it is too large for that."""
-        try:
-            text = await outputs.read_output(output, self._rooms.objects)
-        except (NotFinished, OutputNotFound):
-            return None, None
-        except StorageUnavailable:
-            text = b""
-        if text and len(text) <= outputs.SHOWN_BYTES:
-            return json.loads(text), None
+        text = await outputs.shown_output(output, self._rooms.objects)
+        if text is not None:
+            return json.loads(text) if text else None, None
         return None, f"/api/projects/{access.project}/workflows/runs/{name}/output"
-
-    async def _row(self, namespace: str, name: str) -> Any:  # noqa: ANN401 - a row of Postgres
-        try:
-            row = await self._rooms.reads.run_row(namespace, name)
-        except HistoryUnavailable as error:
-            # The resource is not there, and whether the run ever was cannot be told now.
-            raise HistoryUnavailable(
-                f"there is no live run {name!r}, and the history is out of reach"
-            ) from error
-        if row is None:
-            raise RunNotFound(f"there is no run {name!r} in this project")
-        return row
 
     # --- list and delete
     async def page(self, query: RunQuery, cursor: str | None) -> RunList:
         """One page of the project's runs, newest first; raises CursorInvalid, HistoryUnavailable."""
         place = cursors.decode(query.namespace, cursor) if cursor else None
         asked = RunQuery(**{**query.__dict__, "older_than": place, "limit": query.limit + 1})
-        rows = await self._rooms.reads.page_of_runs(asked)
+        rows, horizon = await self._look(asked)
         following = None
         if len(rows) > query.limit:
             last = rows[query.limit - 1]
             following = cursors.encode(query.namespace, last["created_at"], last["created_order"])
-        return RunList(
-            items=[views.summary_of_row(row) for row in rows[: query.limit]], next_cursor=following
-        )
+        stream = (await self._rooms.project_reads.seal()).seal(query.namespace, Place(horizon))
+        items = [views.summary_of_row(row) for row in rows[: query.limit]]
+        return RunList(items=items, next_cursor=following, stream_cursor=stream)
 
-    async def delete(self, access: Access, name: str) -> None:
-        """Remove a run that has ended; its history stays. Raises NotFinished, RunNotFound."""
+    async def _look(self, query: RunQuery) -> tuple[list[Any], int]:
+        """Rows, and the place from which the project's stream tells all that is stored from then on."""
+        rows = await self._rooms.reads.page_of_runs(query)
+        if rows:
+            return rows, rows[0]["horizon"]
+        # Looked at once more: what was stored between the first look and the place would be in neither.
+        horizon = await self._rooms.project_reads.horizon()
+        return await self._rooms.reads.page_of_runs(query), horizon
+
+    async def delete(self, access: Access, name: str, version: str = "") -> None:
+        """Remove a run that has ended; its history stays. Raises NotFinished, RunNotFound, PreconditionFailed."""
         run = await self._rooms.live.fetch(access.namespace, name)
+        if version and version != run.metadata.resource_version:
+            raise PreconditionFailed
         try:
             rules.judge(rules.DELETE, status_of(run))
         except VerbRefused as error:
@@ -185,9 +236,8 @@ class Runs:
         await self._rooms.live.delete(await self._rooms.live.fetch(access.namespace, name))
 
 
-def _same(run: WorkflowRun, request: CreateRun, state: str) -> WorkflowRun:
-    known = run.metadata.annotations.get(names.ANNOTATION_IDEMPOTENCY_KEY)
-    if known != manifests.fingerprint(request, state):
+def _same(run: WorkflowRun, origin: Origin) -> WorkflowRun:
+    if run.metadata.annotations.get(names.ANNOTATION_IDEMPOTENCY_KEY) != origin.content:
         raise KeyReused
     return run
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from graphrun_api import standing
 from graphrun_api.auth.guard import Access
-from graphrun_api.errors import BodyInvalid, FieldError, VerbRefused
+from graphrun_api.errors import PreconditionFailed, VerbRefused
 from graphrun_api.kube.live_runs import LiveRuns
 from graphrun_api.runs import manifests, rules
+from graphrun_api.runs.repeats import Asked, is_repeated, note
 from graphrun_api.runs.rules import Verdict
 from graphrun_api.runs.schemas import Cancelled, Executed, ExecuteRun, Paused, PauseRun, Resumed, ResumeRun
 from graphrun_api.runs.service import Runs
@@ -21,6 +22,8 @@ from graphrun_core.resources import WorkflowRun
 Json = dict[str, Any]
 Operations = Callable[[WorkflowRun], list[Json]]
 
+# Statuses that nothing but a person leads out of.
+_STANDS: Final = standing.ENDED | {standing.PAUSED, standing.INTERRUPTED}
 # How long a cancel waits for the proof that everything has stopped, in seconds.
 CANCEL_SECONDS: Final = 1.0
 # How long an end that was reported may take to become the run's phase before a verb is judged without it.
@@ -29,10 +32,21 @@ _SETTLE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True)
 class Target:
-    """Who asks, and of which run."""
+    """Who asks, and of which run.
+
+    Attributes:
+        key: the request's Idempotency-Key; empty where it has none.
+        version: only if this is still the run's resourceVersion (If-Match); empty for any.
+    """
 
     access: Access
     name: str
+    key: str = ""
+    version: str = ""
+
+    def asked(self, verb: str, *content: object) -> Asked | None:
+        """The request, as it is known again when it is repeated."""
+        return Asked.of(self.access.who.username, self.key, verb, self.name, *content)
 
 
 class Verbs:
@@ -45,8 +59,8 @@ class Verbs:
     async def execute(self, target: Target, request: ExecuteRun) -> Executed:
         """Start a pending run."""
         input_ref, replaced = "", request.input_data
-        if replaced is not None:
-            run = await self._settled(target)
+        asked = target.asked(rules.EXECUTE, replaced)
+        if replaced is not None and not is_repeated(run := await self._settled(target), asked):
             rules.judge(rules.EXECUTE, rules.effective_status(run))
             await self._runs.check_input(target.access.namespace, run.spec.workflow_ref.name, replaced)
             input_ref = await self._runs.stored_input(replaced)
@@ -55,7 +69,7 @@ class Verbs:
             new_input = manifests.set_input(run, replaced, input_ref) if replaced is not None else []
             return [*new_input, *manifests.set_state(run, phases.STATE_RUNNING, target.access.who.username)]
 
-        run = await self._apply(target, rules.EXECUTE, operations)
+        run = await self._apply(target, rules.EXECUTE, operations, asked)
         return Executed(
             run_id=target.name,
             status=standing.RUNNING,
@@ -70,7 +84,8 @@ class Verbs:
             state = manifests.set_state(run, phases.STATE_PAUSED, target.access.who.username)
             return [*manifests.set_pause(run, request), *state]
 
-        run = await self._apply(target, rules.PAUSE, operations)
+        asked = target.asked(rules.PAUSE, request.model_dump())
+        run = await self._apply(target, rules.PAUSE, operations, asked)
         run = await self._live.wait(run, lambda seen: status_of(seen) != standing.PAUSING, wait)
         status = status_of(run)
         if status in standing.ENDED:
@@ -87,16 +102,15 @@ class Verbs:
 
     async def resume(self, target: Target, request: ResumeRun) -> Resumed:
         """Let a paused or awaiting run go on."""
-        if not manifests.is_inline({"value": request.value}):
-            message = "over 64 KiB; give the graph a reference to the large value instead"
-            raise BodyInvalid(f"value: {message}", fields=[FieldError("value", message)])
+        manifests.refuse_large("value", request.value)
+        manifests.refuse_large("update.values", request.update.values if request.update else None)
         resume_id = str(uuid.uuid4())
 
         def operations(run: WorkflowRun) -> list[Json]:
             state = manifests.set_state(run, phases.STATE_RUNNING, target.access.who.username)
             return [*manifests.set_resume(request, resume_id), *state]
 
-        await self._apply(target, rules.RESUME, operations)
+        await self._apply(target, rules.RESUME, operations, target.asked(rules.RESUME, request.model_dump()))
         return Resumed(
             run_id=target.name,
             status=standing.RUNNING,
@@ -110,7 +124,7 @@ class Verbs:
         def operations(run: WorkflowRun) -> list[Json]:
             return manifests.set_state(run, phases.STATE_CANCELLED, target.access.who.username)
 
-        run = await self._apply(target, rules.CANCEL, operations)
+        run = await self._apply(target, rules.CANCEL, operations, target.asked(rules.CANCEL))
         run = await self._live.wait(run, lambda seen: status_of(seen) in standing.ENDED, CANCEL_SECONDS)
         status = status_of(run)
         if status in standing.ENDED - {standing.CANCELLED}:
@@ -123,6 +137,12 @@ class Verbs:
             message="Nothing of the run runs any more." if done else "The run's processes are being stopped.",
         )
 
+    async def until_it_stands(self, target: Target, seconds: float) -> bool:
+        """Wait until the run has ended, or goes on only once somebody does something; whether it has within `seconds`."""
+        run = await self._live.get(target.access.namespace, target.name)
+        run = await self._live.wait(run, lambda seen: status_of(seen) in _STANDS, seconds)
+        return status_of(run) in _STANDS
+
     async def cancel_quietly(self, target: Target) -> None:
         """Cancel where there is something to cancel; a run that has ended is fine too."""
         try:
@@ -130,13 +150,23 @@ class Verbs:
         except VerbRefused:
             return
 
-    async def _apply(self, target: Target, verb: str, operations: Operations) -> WorkflowRun:
-        """Judge and change; nothing is changed where the run is asked to do what it does already."""
+    async def _apply(
+        self, target: Target, verb: str, operations: Operations, asked: Asked | None
+    ) -> WorkflowRun:
+        """Judge and change; nothing is changed where the run is asked to do what it does already, or has done."""
         await self._settled(target)
 
         def decide(run: WorkflowRun) -> list[Json]:
+            if is_repeated(run, asked):
+                return []
+            if target.version and target.version != run.metadata.resource_version:
+                raise PreconditionFailed
             verdict = rules.judge(verb, rules.effective_status(run))
-            return operations(run) if verdict is Verdict.APPLY else []
+            if verdict is Verdict.APPLY:
+                return [*operations(run), *note(run, asked)]
+            # Joined, it is remembered too: sent again after the run went on, it must not ask for the same anew.
+            joins = asked is not None and verdict is Verdict.JOIN
+            return [*manifests.with_annotations(run), *note(run, asked)] if joins else []
 
         return await self._live.change(target.access.namespace, target.name, decide)
 

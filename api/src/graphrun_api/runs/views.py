@@ -1,13 +1,14 @@
 """Answers about runs, made of resources and of rows of the history. Pure."""
 
 import json
+from collections.abc import Collection
 from typing import Any, Final
 
 from graphrun_api import standing
 from graphrun_api.events.run_rows import requested_by
 from graphrun_api.progress import NodeState
 from graphrun_api.runs import rules
-from graphrun_api.runs.schemas import Node, RunDetail, RunStatus, RunSummary
+from graphrun_api.runs.run_schemas import Node, RunDetail, RunStatus, RunSummary
 from graphrun_api.runs.waiting import waiting_for
 from graphrun_api.standing import status_of
 from graphrun_core import phases
@@ -26,6 +27,7 @@ def detail_of(run: WorkflowRun, project: str, output: Any, output_url: str | Non
     return RunDetail(
         run_id=run.metadata.name,
         uid=run.metadata.uid,
+        version=run.metadata.resource_version,
         project=project,
         workflow=run.spec.workflow_ref.name,
         revision=status.revision,
@@ -56,6 +58,8 @@ def detail_of_row(row: Row, project: str, output: Any, output_url: str | None) -
     """What the history keeps of a run whose resource is gone."""
     return RunDetail(
         **_shared_fields(row),
+        # another view than the last one of the resource: what a client keeps of that is not what this says
+        version=f"{row['resource_version']}-archived",
         project=project,
         paused_at=row["paused_at"],
         checkpoint=_parsed(row["checkpoint"]),
@@ -69,8 +73,10 @@ def detail_of_row(row: Row, project: str, output: Any, output_url: str | None) -
     )
 
 
-def status_view(run: WorkflowRun, nodes: list[NodeState], current: list[str]) -> RunStatus:
-    """The live view, without what only the history knows."""
+def status_view(
+    run: WorkflowRun, nodes: list[NodeState], current: list[str], line: Collection[WorkflowRun] = ()
+) -> RunStatus:
+    """The live view, without what only the history knows. `line`: the runs of its workflow that wait for their turn."""
     status, checkpoint = run.status, run.status.runner.checkpoint
     shown = status_of(run)
     runs_now = shown in {standing.RUNNING, standing.PAUSING, standing.CANCELLING}
@@ -89,7 +95,7 @@ def status_view(run: WorkflowRun, nodes: list[NodeState], current: list[str]) ->
         estimated_completion=None,
         checkpoint_id=checkpoint.id if checkpoint else None,
         node_states=[node_view(node) for node in nodes],
-        waiting=waiting_for(run),
+        waiting=waiting_for(run, line),
         interrupts=interrupts_of(run),
         last_seq=None,
         degraded=[],
@@ -145,11 +151,9 @@ def _shared_fields(row: Row) -> dict[str, Any]:
 
 
 def summary_of_row(row: Row) -> RunSummary:
-    """A run in a list."""
-    return RunSummary(
-        **_shared_fields(row),
-        last_seq=row["last_seq"],
-        archived=row["gone_at"] is not None,
+    """A run in a list. What Postgres has is of its types already: fifty of them are not checked once more."""
+    return RunSummary.model_construct(
+        **_shared_fields(row), last_seq=row["last_seq"], archived=row["gone_at"] is not None
     )
 
 

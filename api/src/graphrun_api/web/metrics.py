@@ -63,5 +63,5 @@ class TimedRequests:
 def _template(scope: Scope) -> str:
     """The route's template; never a path with names in it, for each would be a series of its own."""
     if "route" in scope:
-        return str(scope["route"].path)
+        return str(scope["route"].path_format)
     return str(scope["path"]) if "endpoint" in scope else "none"

@@ -2,9 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Final
+from urllib.parse import quote
 
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import (
+    RequestValidationError,
+    ValidationException,
+    WebSocketRequestValidationError,
+)
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
@@ -14,6 +21,14 @@ from graphrun_api.kube import errors as kube
 from graphrun_api.web.request_ids import current_request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
+# `type` is a reference relative to the API's own address, where each kind has a page.
+PAGES_PATH: Final = "/problems"
+# The pages in Markdown, by slug.
+PAGES: Final = files("graphrun_api.web") / "problem_pages"
+# Of what the framework refuses by itself: no such path, or not with this method.
+HTTP_SLUG: Final = "http"
+# What RFC 3986 lets stand in a path as it is, beside letters, digits and -._~.
+_OF_A_PATH: Final = "/:@!$&'()*+,;="
 _RETRY_SECONDS: Final = "2"
 
 
@@ -29,15 +44,23 @@ class Kind:
 # The most specific class of an error decides; a test holds that every error of the room has a row.
 TABLE: Final[dict[type[errors.ApiError], Kind]] = {
     errors.NotAuthenticated: Kind(401, "not-authenticated", "Not authenticated"),
+    errors.IssuerUnavailable: Kind(503, "issuer-unavailable", "Issuer of tokens out of reach"),
     errors.RightMissing: Kind(403, "right-missing", "Right missing"),
+    errors.OriginRefused: Kind(403, "origin-refused", "Origin refused"),
     errors.NotFound: Kind(404, "not-found", "Not found"),
     errors.ProjectNotFound: Kind(404, "project-not-found", "Project not found"),
     errors.WorkflowNotFound: Kind(404, "workflow-not-found", "Workflow not found"),
     errors.RunNotFound: Kind(404, "run-not-found", "Run not found"),
     errors.OutputNotFound: Kind(404, "output-not-found", "No output"),
+    errors.LogNotFound: Kind(404, "log-not-found", "No log"),
+    errors.GraphNotFound: Kind(404, "graph-not-found", "Graph not known yet"),
+    errors.CheckpointNotFound: Kind(404, "checkpoint-not-found", "Checkpoint not found"),
+    errors.CheckpointDamaged: Kind(500, "checkpoint-damaged", "Checkpoint damaged"),
+    errors.EventsExpired: Kind(410, "events-expired", "Events no longer kept"),
     errors.AlreadyThere: Kind(409, "already-there", "Already there"),
     errors.MediaTypeWrong: Kind(415, "media-type", "Unsupported media type"),
     errors.BodyMalformed: Kind(400, "malformed-json", "Malformed JSON"),
+    errors.RangeUnsatisfiable: Kind(416, "range-unsatisfiable", "Range behind the end"),
     errors.BodyInvalid: Kind(422, "invalid-request", "Invalid request"),
     errors.BodyTooLarge: Kind(413, "body-too-large", "Body too large"),
     errors.InputInvalid: Kind(422, "invalid-input", "Input breaks the workflow's schema"),
@@ -46,6 +69,8 @@ TABLE: Final[dict[type[errors.ApiError], Kind]] = {
     errors.VerbRefused: Kind(400, "state-forbids", "The run's state forbids this"),
     errors.AlreadyCompleted: Kind(409, "already-completed", "Already completed"),
     errors.NotFinished: Kind(409, "not-finished", "Not finished"),
+    errors.SourceGone: Kind(409, "source-gone", "Source gone"),
+    errors.PreconditionFailed: Kind(412, "changed-since", "Changed since"),
     errors.StaleView: Kind(503, "busy", "The run is changing"),
     errors.ClusterUnavailable: Kind(503, "cluster-unavailable", "Cluster out of reach"),
     errors.ClusterRefused: Kind(403, "cluster-refused", "Refused by the cluster"),
@@ -74,11 +99,11 @@ def document(
 ) -> dict[str, Any]:
     """The body of a problem; `errors` names each wrong field."""
     body: dict[str, Any] = {
-        "type": f"urn:graphrun:problem:{kind.slug}",
+        "type": f"{PAGES_PATH}/{kind.slug}",
         "title": kind.title,
         "status": kind.status,
         "detail": detail,
-        "instance": instance,
+        "instance": quote(instance, safe=_OF_A_PATH),
     }
     if request_id := current_request_id():
         body["request_id"] = request_id
@@ -106,15 +131,31 @@ async def on_api_error(connection: HTTPConnection, error: Exception) -> Response
 async def on_http_error(connection: HTTPConnection, error: Exception) -> Response:
     """Exception handler for the framework's own 404, 405 and the like."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
-    kind = Kind(error.status_code, "http", str(error.detail))
+    kind = Kind(error.status_code, HTTP_SLUG, str(error.detail))
     body = document(kind, str(error.detail), connection.url.path)
-    return JSONResponse(body, error.status_code, error.headers, media_type=MEDIA_TYPE)
+    headers = dict(error.headers or {})
+    if kind.status == 405:  # noqa: PLR2004 - HTTP's number
+        headers["Allow"] = ", ".join(methods_of(connection))
+    return JSONResponse(body, error.status_code, headers, media_type=MEDIA_TYPE)
+
+
+def methods_of(connection: HTTPConnection) -> list[str]:
+    """What may be done with the path of a request. The framework tells those of the first route that fits it alone."""
+    routes = iter_route_contexts(connection.app.routes)
+    fitting = (route for route in routes if route.methods and route.path_regex.match(connection.url.path))
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def on_invalid_request(connection: HTTPConnection, error: Exception) -> Response:
     """Exception handler for parameters and bodies that do not fit: malformed JSON is 400, no JSON by its header 415, the rest 422."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
     return response_to(explain(error), connection.url.path)
+
+
+async def on_invalid_socket(connection: HTTPConnection, error: Exception) -> Response:
+    """The same for the parameters of a WebSocket, which is then refused as any request is."""
+    assert isinstance(error, WebSocketRequestValidationError)  # noqa: S101 - registered for this class alone
+    return response_to(_told_by_field(error), connection.url.path)
 
 
 async def on_unexpected(connection: HTTPConnection, _error: Exception) -> Response:
@@ -128,11 +169,14 @@ def explain(error: RequestValidationError) -> errors.ApiError:
     """Say in our words what the framework found."""
     if isinstance(error.body, bytes):  # left unread, for its Content-Type was another one
         return errors.MediaTypeWrong()
-    found = error.errors()
-    for item in found:
+    for item in error.errors():
         if item["type"] == "json_invalid":
             return malformed(error.body if isinstance(error.body, str) else "", item)
-    fields = [errors.FieldError(_path(item["loc"]), str(item["msg"])) for item in found]
+    return _told_by_field(error)
+
+
+def _told_by_field(error: ValidationException) -> errors.BodyInvalid:
+    fields = [errors.FieldError(_path(item["loc"]), _words(str(item["msg"]))) for item in error.errors()]
     summary = "; ".join(f"{field.field}: {field.message}" for field in fields)
     return errors.BodyInvalid(summary, fields=fields)
 
@@ -149,6 +193,11 @@ def describe_place(text: str, position: int, reason: str) -> str:
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
     return f"the body is no JSON at line {line}, column {column}: {reason}"
+
+
+def _words(message: str) -> str:
+    """Ours are whole as they are; pydantic says before them which exception carried them."""
+    return message.removeprefix("Value error, ")
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -1,11 +1,17 @@
 """Bodies of requests and answers about workflows. `spec` is the resource's own, so that YAML and REST read the same."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphrun_api.web.parameters import Labels
+from graphrun_api.workflows import examples
+
 Json = dict[str, Any]
+_SPEC: Final = (
+    "as in the resource (`kubectl explain workflow.spec`): graph, image, env, inputSchema, defaults"
+)
 
 
 class CreateWorkflow(BaseModel):
@@ -14,51 +20,64 @@ class CreateWorkflow(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{"name": "research", "spec": {"graph": {"entrypoint": "research.graph:graph"}}}]
+            "examples": [{"name": examples.NAME, "labels": {"team": "physics"}, "spec": examples.SPEC}]
         },
     )
 
-    name: str = Field(min_length=1, max_length=52, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
-    labels: dict[str, str] = {}
-    spec: Json
+    name: str = Field(
+        min_length=1,
+        max_length=52,
+        pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        description="its name in the project; not `runs`",
+        json_schema_extra={"not": {"const": "runs"}},
+    )
+    labels: Labels = Field(default={}, description="of the resource")
+    spec: Json = Field(description=_SPEC)
 
 
 class ReplaceWorkflow(BaseModel):
     """A workflow's new spec, and its labels where they are given."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"spec": examples.SPEC}]})
 
-    labels: dict[str, str] | None = None
-    spec: Json
+    labels: Annotated[Labels | None, Field(description="all of them anew; left out, they stay")] = None
+    spec: Json = Field(description=_SPEC)
 
 
 class WorkflowView(BaseModel):
     """A workflow."""
 
-    name: str
-    project: str
-    labels: dict[str, str]
-    spec: Json
-    generation: int
-    created_at: datetime | None
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.WORKFLOW]})
+
+    name: str = Field(description="its name in the project, and of its resource")
+    project: str = Field(description="its project")
+    labels: dict[str, str] = Field(description="of the resource")
+    spec: Json = Field(description=_SPEC)
+    generation: int = Field(description="counts the changes of the spec")
+    version: str = Field(description="changes with every change of the workflow: the text of its ETag")
+    created_at: datetime | None = Field(description="when it was made")
 
 
 class WorkflowList(BaseModel):
     """Workflows by name."""
 
-    items: list[WorkflowView]
-    next_cursor: str | None
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.WORKFLOWS]})
+
+    items: list[WorkflowView] = Field(description="the page's workflows")
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one")
 
 
 class Revision(BaseModel):
     """A frozen spec of a workflow that runs were pinned to."""
 
-    name: str
-    created_at: datetime | None
+    name: str = Field(description="`<workflow>-<hash>`: the same spec has the same name")
+    created_at: datetime | None = Field(description="when it was frozen")
 
 
 class RevisionList(BaseModel):
     """Newest first."""
 
-    items: list[Revision]
-    next_cursor: str | None = None
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.REVISIONS]})
+
+    items: list[Revision] = Field(description="all of them")
+    next_cursor: str | None = Field(default=None, description="null: there is one page")

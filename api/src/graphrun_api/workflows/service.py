@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Any, Final
 
-from graphrun_api.errors import AlreadyThere, BodyInvalid, CursorInvalid, FieldError, WorkflowNotFound
+from graphrun_api.errors import (
+    AlreadyThere,
+    BodyInvalid,
+    CursorInvalid,
+    FieldError,
+    PreconditionFailed,
+    WorkflowNotFound,
+)
 from graphrun_api.kube.cluster import Cluster
 from graphrun_api.kube.errors import AlreadyExists, Conflict, Gone, Invalid, Missing
 from graphrun_api.workflows.schema_check import schema_errors
@@ -51,12 +58,17 @@ class Workflows:
         return _view(made, project)
 
     async def replace(
-        self, namespace: str, project: str, name: str, request: ReplaceWorkflow
+        self, namespace: str, project: str, name: str, request: ReplaceWorkflow, version: str = ""
     ) -> WorkflowView:
-        """Put a new spec in place of the old one; runs under way keep their revision."""
+        """Put a new spec in place of the old one; runs under way keep their revision.
+
+        Raises:
+            PreconditionFailed: `version` is given, and is not the workflow's resourceVersion any more.
+        """
         _check_schema(request.spec)
         for attempt in range(_ATTEMPTS):
             manifest = await self._read(namespace, name)
+            _check_version(manifest, version)
             manifest["spec"] = request.spec
             if request.labels is not None:
                 manifest["metadata"]["labels"] = request.labels
@@ -89,12 +101,15 @@ class Workflows:
         items = [_view(manifest, project) for manifest in found["items"]]
         return WorkflowList(items=items, next_cursor=found["metadata"].get("continue") or None)
 
-    async def delete(self, namespace: str, name: str) -> None:
-        """Remove the workflow; its runs, also paused ones, keep their revision."""
+    async def delete(self, namespace: str, name: str, version: str = "") -> None:
+        """Remove the workflow; its runs, also paused ones, keep their revision. Raises as `replace` does."""
+        body = {"preconditions": {"resourceVersion": version}} if version else None
         try:
-            await self._cluster.call("DELETE", _path(namespace, name))
+            await self._cluster.call("DELETE", _path(namespace, name), body=body)
         except Missing as error:
             raise _unknown(name) from error
+        except Conflict as error:
+            raise PreconditionFailed from error
 
     async def revisions(self, namespace: str, name: str) -> RevisionList:
         """The frozen revisions of a workflow, also of a deleted one."""
@@ -105,11 +120,25 @@ class Workflows:
             items=[Revision(name=item["metadata"]["name"], created_at=_made(item)) for item in items]
         )
 
+    async def spec_of(self, namespace: str, name: str, *, optional: bool) -> Json:
+        """A workflow's present spec; where it is `optional`, empty for one that is gone. Raises WorkflowNotFound."""
+        try:
+            return dict((await self._read(namespace, name)).get("spec") or {})
+        except WorkflowNotFound:
+            if optional:
+                return {}
+            raise
+
     async def _read(self, namespace: str, name: str) -> Json:
         try:
             return await self._cluster.get(_path(namespace, name))
         except Missing as error:
             raise _unknown(name) from error
+
+
+def _check_version(manifest: Json, version: str) -> None:
+    if version and manifest["metadata"]["resourceVersion"] != version:
+        raise PreconditionFailed
 
 
 def _check_schema(spec: Json) -> None:
@@ -140,5 +169,6 @@ def _view(manifest: Json, project: str) -> WorkflowView:
         labels=meta.labels,
         spec=manifest.get("spec") or {},
         generation=meta.generation,
+        version=meta.resource_version,
         created_at=meta.creation_timestamp,
     )

@@ -14,10 +14,12 @@ from xml.etree import ElementTree as ET
 import urllib3
 from minio.error import MinioException, S3Error
 
-from graphrun_checkpoints.store import Entry
+from graphrun_checkpoints.store import Entry, Part
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 120
+_OK, _PARTIAL = 200, 206
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _MD5 = re.compile("[0-9a-f]{32}")
 _CUSTOMER_KEY = "x-amz-server-side-encryption-customer-algorithm"
 
@@ -120,9 +122,30 @@ def check_object(answer: urllib3.BaseHTTPResponse) -> bytes:
         NoS3Server: It is a web page.
     """
     _refuse_web_page(answer)
-    if answer.status != 200:  # noqa: PLR2004 - OK; 206 would be a part
+    if answer.status != _OK:
         raise NonsenseAnswer(f"a GET answered with HTTP {answer.status}")
     return answer.data
+
+
+def check_part(answer: urllib3.BaseHTTPResponse, offset: int, size: int) -> Part:
+    """The content that GetObject answers to a Range of `size` bytes from `offset` on.
+
+    Raises:
+        NonsenseAnswer: It is another part, or does not tell which.
+        NoS3Server: It is a web page.
+    """
+    _refuse_web_page(answer)
+    told = answer.headers.get("Content-Range", "")
+    found, length = _CONTENT_RANGE.fullmatch(told), len(answer.data)
+    if answer.status == _OK and offset == 0 and length <= size:  # all of it lies within the range
+        total = length
+    elif answer.status == _PARTIAL and found:
+        first, last, total = (int(number) for number in found.groups())
+        if (first, last + 1) != (offset, offset + length) or length != min(size, total - offset):
+            raise NonsenseAnswer(f"{length} bytes as {told!r}, where {size} from {offset} were asked for")
+    else:
+        raise NonsenseAnswer(f"a GET of a part answered with HTTP {answer.status} and the range {told!r}")
+    return Part(answer.data, total, answer.headers.get("ETag", ""))
 
 
 def matches_etag(answer: urllib3.BaseHTTPResponse, data: bytes) -> bool:

@@ -43,7 +43,7 @@ from graphrun_checkpoints.s3.verdicts import (
     seconds_to_wait,
     status_of,
 )
-from graphrun_checkpoints.store import LIST_LIMIT, Entry, ObjectExists
+from graphrun_checkpoints.store import LIST_LIMIT, Entry, ObjectExists, Part
 
 log = logging.getLogger(__name__)
 
@@ -113,12 +113,9 @@ class MinioStore:
 
         def fetch() -> bytes | None:
             nonlocal odd
-            try:
-                answer = self._execute("GET", key)
-            except S3Error as error:
-                if error.code == "NoSuchKey":
-                    return None
-                raise
+            answer = self._found(key)
+            if answer is None:
+                return None
             data = s3_answers.check_object(answer)
             if self._etags_are_md5 and not s3_answers.matches_etag(answer, data):
                 if data != odd:
@@ -128,6 +125,15 @@ class MinioStore:
             return data
 
         return await self._request(Request("get", key), fetch, max_bytes=self.config.max_object_bytes)
+
+    async def read_part(self, key: str, offset: int, size: int) -> Part | None:
+        """Up to `size` bytes from `offset` on, which must lie within the object. Not held against the ETag."""
+
+        def fetch() -> Part | None:
+            answer = self._found(key, {"Range": f"bytes={offset}-{offset + size - 1}"})
+            return None if answer is None else s3_answers.check_part(answer, offset, size)
+
+        return await self._request(Request("get", key), fetch, max_bytes=max(size, XML_BYTES))
 
     async def list(
         self, prefix: str, *, max_keys: int = LIST_LIMIT, start_after: str = ""
@@ -206,6 +212,14 @@ class MinioStore:
         for attempt in list(self._running):
             attempt.cut()
         self._pool.clear()
+
+    def _found(self, key: str, headers: Fields | None = None) -> urllib3.BaseHTTPResponse | None:
+        try:
+            return self._execute("GET", key, headers=headers)
+        except S3Error as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
 
     def _execute(
         self,

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from graphrun_core import phases
 from graphrun_core.options import effective_options
-from graphrun_core.resources import RunOptions, WorkflowRun, WorkflowSpec
+from graphrun_core.resources import AttemptEndStatus, RunOptions, WorkflowRun, WorkflowSpec
 from graphrun_operator.decide.attempt import AttemptState, attempt_state, ended_at
-from graphrun_operator.decide.status import status_patch
+from graphrun_operator.decide.status import NODE_NAME_MAX, status_patch
 from graphrun_operator.model import Json, Observation
 
 
@@ -81,9 +81,21 @@ class Situation:
         facts = self.facts()
         claimed = self.run.status.runner.claim_time
         if self.attempt.claimed and claimed and not self.settled and not self.run.is_finished:
-            spent = (ended_at(self.seen, self.attempt) - claimed).total_seconds()
+            ended = ended_at(self.seen, self.attempt)
+            spent = (ended - claimed).total_seconds()
             facts["active_seconds"] = round(self.run.status.active_seconds + max(spent, 0.0), 3)
+            facts["last_attempt"] = self._last_attempt()
         return facts | {"next_attempt_time": None}
+
+    def _last_attempt(self) -> AttemptEndStatus:
+        pod, outcome, end = self.attempt.pod, self.run.status.runner.outcome, self.attempt.end
+        code = pod.terminated.exit_code if pod and pod.terminated else outcome.exit_code if outcome else None
+        return AttemptEndStatus(
+            number=self.attempt.number,
+            reason=end.reason if end else "",
+            exit_code=code,
+            node_name=pod.node[:NODE_NAME_MAX] if pod else "",
+        )
 
     def ending_facts(self) -> dict[str, Any]:
         """The same for a run that has ended."""

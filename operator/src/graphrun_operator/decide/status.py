@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from graphrun_core import phases, reasons
-from graphrun_core.resources import Condition, ResumeStatus, WorkflowRun, WorkflowRunStatus
+from graphrun_core.resources import AttemptEndStatus, Condition, ResumeStatus, WorkflowRun, WorkflowRunStatus
 from graphrun_core.times import to_rfc3339
 
 Json = dict[str, Any]
 
 # The CRD's limits, in characters; a longer message would have the whole status refused.
-MESSAGE_MAX: Final = 400
+MESSAGE_MAX: Final = 300
+NODE_NAME_MAX: Final = 63
 _CONDITION_MESSAGE_MAX: Final = 256
 
 _RUNS: Final = {phases.RUNNING, phases.PAUSING, phases.CANCELLING}
@@ -119,4 +120,4 @@ def _stamped(item: Condition, run: WorkflowRun, now: datetime) -> Json:
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return to_rfc3339(value)
-    return value.to_manifest() if isinstance(value, ResumeStatus) else value
+    return value.to_manifest() if isinstance(value, ResumeStatus | AttemptEndStatus) else value

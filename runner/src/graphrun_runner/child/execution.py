@@ -103,7 +103,7 @@ class Execution:
         return edited if not isinstance(edited, Start) else await self._run_graph(graph, edited, storage)
 
     async def _edit(self, graph: Graph, start: Start) -> Start | Outcome:
-        """Make the edit of a fork, if one is owed; what comes after it goes on from there."""
+        """Make the edit of a fork or a resume, if one is owed; what comes after it goes on from there."""
         if start.update is None:
             return start
         values, node = start.update.values, start.update.as_node or None
@@ -113,7 +113,7 @@ class Execution:
             raise
         except Exception as error:  # noqa: BLE001 - reducers and branches are user code
             _show(error)
-            return outcomes.update_failed(error)
+            return outcomes.update_failed(error, resumes=self._grant["resume"] is not None)
         return Start(start.graph_input)
 
     async def _run_graph(self, graph: Graph, start: Start, storage: RunStorage) -> End:

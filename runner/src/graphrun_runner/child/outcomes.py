@@ -40,13 +40,20 @@ def cut_before(text: str, ending: str) -> str:
 
 def load_failed(error: BaseException) -> Outcome:
     """The graph could not be loaded, or could not begin with this input."""
-    return failed(protocol.EXIT_LOAD_FAILED, "LoadFailed", describe(error))
+    return load_failed_by(describe(error))
 
 
-def update_failed(error: BaseException) -> Outcome:
-    """The state that a fork begins from could not be edited as asked."""
-    message = f"spec.startFrom.update: {describe(error)}"[: protocol.MESSAGE_MAX_CHARS]
-    return failed(protocol.EXIT_LOAD_FAILED, "LoadFailed", message)
+def load_failed_by(message: str) -> Outcome:
+    """The same, in words."""
+    return failed(protocol.EXIT_LOAD_FAILED, "LoadFailed", message[: protocol.MESSAGE_MAX_CHARS])
+
+
+def update_failed(error: BaseException, *, resumes: bool) -> Outcome:
+    """The state that a resume or a fork goes on from could not be edited as asked."""
+    if not resumes:
+        return load_failed_by(f"spec.startFrom.update: {describe(error)}")
+    mend = "; nothing was run. Resume with another update, or none"
+    return refused("UpdateRefused", cut_before(f"spec.resume.update: {describe(error)}", mend), begun=True)
 
 
 def graph_error(error: BaseException) -> Outcome:

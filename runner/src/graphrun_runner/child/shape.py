@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 
 from graphrun_core.events import GraphShape
+from graphrun_runner.child.input_schema import input_schema_of
 from graphrun_runner.child.loading import Graph
 
 _OUTSIDE = ("__start__", "__end__")
@@ -20,7 +21,13 @@ def shape_of(graph: Graph) -> GraphShape:
     except Exception:  # noqa: BLE001 - it runs user code (schemas), and a picture must not fail a run
         _log.warning("the graph cannot be drawn", exc_info=True)
         nodes, edges, mermaid = [name for name in graph.nodes if name not in _OUTSIDE], [], ""
-    return {"nodes": nodes, "edges": edges, "cyclic": has_cycle(edges), "mermaid": mermaid}
+    return {
+        "nodes": nodes,
+        "edges": edges,
+        "cyclic": has_cycle(edges),
+        "mermaid": mermaid,
+        "input_schema": input_schema_of(graph),
+    }
 
 
 def has_cycle(edges: Iterable[list[str]]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 _INTERRUPT_ID: Final = re.compile(r"[0-9a-f]{32}")
-# What LangGraph calls a checkpoint that update_state made; a runner makes one only where a fork begins.
+# What LangGraph calls a checkpoint that update_state made.
 _UPDATE: Final = "update"
 
 
@@ -74,32 +74,44 @@ def decide_start(
         fork: A protocol.StartFromRequest, or None.
         past: What is there.
     """
-    begun = _begin_fork(given_input, fork, past) if fork is not None else _begin(given_input, past)
-    return begun if begun is not None else _go_on(resume, past)
+    applied = resume is not None and bool(past.fences_used.intersection(resume["earlierFences"]))
+    if fork is None:
+        begun = _begin(given_input, past)
+    else:
+        # After an edit that the resume brought, the newest checkpoint is one of the same kind, and not the fork's.
+        edited = past.newest_source == _UPDATE and not (applied and resume and resume.get("update"))
+        begun = _begin_fork(given_input, fork, past, edited=edited)
+    return begun if begun is not None else _go_on(resume, applied=applied)
 
 
 def _begin(given_input: dict[str, Any], past: Past) -> Start | None:
     return None if past.own_checkpoint else Start(given_input)
 
 
-def _begin_fork(given_input: dict[str, Any], fork: dict[str, Any], past: Past) -> Start | None:
+def _begin_fork(
+    given_input: dict[str, Any], fork: dict[str, Any], past: Past, *, edited: bool
+) -> Start | None:
     """What a fork begins with: each step of it is done once its checkpoint is stored. None: it has begun."""
     update = fork.get("update")
     if past.own_checkpoint:
         # The edit is a checkpoint of its own, and the input comes after it.
-        waits = update is not None and given_input and past.newest_source == _UPDATE
+        waits = update is not None and given_input and edited
         return Start(given_input) if waits else None
     if update is None and not fork["checkpointID"] and not given_input:
         return None  # nothing to apply: it goes on where the other run was, open questions included
-    edit = Update(update["values"], update["asNode"]) if update is not None else None
-    return Start(given_input or None, fork["checkpointID"], update=edit)
+    return Start(given_input or None, fork["checkpointID"], update=_edit_of(fork))
 
 
-def _go_on(resume: dict[str, Any] | None, past: Past) -> Start:
-    if resume is None or past.fences_used.intersection(resume["earlierFences"]):
+def _go_on(resume: dict[str, Any] | None, *, applied: bool) -> Start:
+    if resume is None or applied:
         return Start(None)
     answer = Answer(resume["value"]) if resume["hasValue"] else None
-    return Start(None, resume["checkpointID"], answer)
+    return Start(None, resume["checkpointID"], answer, _edit_of(resume))
+
+
+def _edit_of(asked: dict[str, Any]) -> Update | None:
+    update = asked.get("update")  # absent where an older API granted the claim
+    return Update(update["values"], update["asNode"]) if update is not None else None
 
 
 def address(answer: Answer, open_ids: Sequence[str]) -> dict[str, Any] | None:

@@ -14,6 +14,8 @@ from graphrun_runner import wire
 # After SIGTERM, user code has this long to end by itself; part of the budget of a cancel.
 TERM_SECONDS: Final = 0.3
 _RECHECK_SECONDS: Final = 0.005
+_STDOUT: Final = 1
+_STDERR: Final = 2
 # The graph process has no business with the API.
 _HIDDEN_VARIABLES: Final = ("GRAPHRUN_API_URL", "GRAPHRUN_TOKEN_FILE", "GRAPHRUN_TERMINATION_LOG")
 _DEFAULT_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD)
@@ -25,21 +27,25 @@ class GraphProcess:
     def __init__(self, environ: Mapping[str, str]) -> None:
         down_read, self._down = os.pipe()
         self.up, up_write = os.pipe()
+        self.stdout, out_write = os.pipe()
+        self.stderr, err_write = os.pipe()
         # Through high numbers, or dup2 could close one end while making the other.
-        high_down, high_up = _raised(down_read), _raised(up_write)
+        theirs = {
+            wire.DOWN_FD: _raised(down_read),
+            wire.UP_FD: _raised(up_write),
+            _STDOUT: _raised(out_write),
+            _STDERR: _raised(err_write),
+        }
         self.pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-m", "graphrun_runner.child"],
             {name: value for name, value in environ.items() if name not in _HIDDEN_VARIABLES},
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, high_down, wire.DOWN_FD),
-                (os.POSIX_SPAWN_DUP2, high_up, wire.UP_FD),
-            ],
+            file_actions=[(os.POSIX_SPAWN_DUP2, high, number) for number, high in theirs.items()],
             setsid=True,
             setsigdef=_DEFAULT_SIGNALS,
         )
-        os.close(high_down)
-        os.close(high_up)
+        for high in theirs.values():
+            os.close(high)
         self.status: int | None = None  # as Ending.status, once it has ended
 
     def send(self, message: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
@@ -24,10 +25,18 @@ _LAST_BACKOFF_SECONDS: Final = 2.0
 _CALL_SECONDS: Final = 5.0
 
 
+class Receipt(Enum):
+    """What became of a report."""
+
+    TAKEN = "taken"
+    UNHEARD = "unheard"  # no answer in time
+    SUPERSEDED = "superseded"  # another attempt holds the run
+
+
 def report_end(
     client: ApiClient, end: Conclusion, checkpoint: protocol.Checkpoint | None, *, patience: float
-) -> bool:
-    """Report that nothing runs any more, and how it ended. Returns False where another attempt holds the run."""
+) -> Receipt:
+    """Report that nothing runs any more, and how it ended."""
     body: protocol.Report = {"stopped": True, "outcome": end.outcome, "checkpoint": checkpoint}
     data, halt = json.dumps(body).encode(), threading.Event()
     deadline, backoff = time.monotonic() + patience, _FIRST_BACKOFF_SECONDS
@@ -38,16 +47,16 @@ def report_end(
             problem = str(error)
         else:
             if answer.status in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
-                return True
+                return Receipt.TAKEN
             if answer.status == HTTPStatus.CONFLICT:
-                return False
+                return Receipt.SUPERSEDED
             problem = str(answer.status)
         if time.monotonic() + backoff >= deadline:
             say(
                 "the end could not be reported; the exit code and the termination message tell it",
                 problem=problem,
             )
-            return True
+            return Receipt.UNHEARD
         halt.wait(backoff)
         backoff = min(backoff * 2, _LAST_BACKOFF_SECONDS)
 
