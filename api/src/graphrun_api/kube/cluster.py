@@ -6,6 +6,7 @@ A typed client could raise a validation error after its call took effect; JSON c
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -80,20 +81,12 @@ class Cluster:
             ClusterUnavailable: the connection broke or was silent for `silence` seconds.
             Gone: the resourceVersion is too old.
         """
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CALL_SECONDS, sock_read=silence)
-        response: aiohttp.ClientResponse | None = None
         try:
-            raw = await self._send("GET", path, query, (None, JSON), timeout)
-            response = raw.response
-            if raw.status >= 400:  # noqa: PLR2004 - HTTP's number
-                raise refusal(raw.status, await raw.read())
-            while line := await response.content.readline():
-                yield json.loads(line)
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            async with self._opened(path, query, silence) as body:
+                while line := await body.readline():
+                    yield json.loads(line)
+        except ValueError as error:
             raise ClusterUnavailable from error
-        finally:
-            if response is not None:
-                response.close()
 
     async def pieces(
         self, path: str, query: Mapping[str, str], silence: float | None
@@ -104,6 +97,16 @@ class Cluster:
             Missing, Invalid, ClusterRefused: what the API server said.
             ClusterUnavailable: no answer, or the connection broke or was silent for `silence` seconds.
         """
+        async with self._opened(path, query, silence) as body:
+            yield b""
+            async for piece in body.iter_any():
+                yield piece
+
+    @asynccontextmanager
+    async def _opened(
+        self, path: str, query: Mapping[str, str], silence: float | None
+    ) -> AsyncIterator[aiohttp.StreamReader]:
+        """A long answer's body, read for as long as it is open; raises as `pieces` does, also while it is read."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CALL_SECONDS, sock_read=silence)
         response: aiohttp.ClientResponse | None = None
         try:
@@ -111,9 +114,7 @@ class Cluster:
             response = raw.response
             if raw.status >= 400:  # noqa: PLR2004 - HTTP's number
                 raise refusal(raw.status, await raw.read())
-            yield b""
-            async for piece in response.content.iter_any():
-                yield piece
+            yield response.content
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise ClusterUnavailable from error
         finally:
