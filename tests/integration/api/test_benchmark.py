@@ -1,13 +1,8 @@
 """The benchmark runs: what it prints is not judged here, for times and small sizes say nothing."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-_ROOT = Path(__file__).parents[3]
+from support.benchmark_run import run_benchmark
 
 
 @pytest.mark.timeout(280)
@@ -25,7 +20,7 @@ def test_every_part_of_the_benchmark_measures_our_api_and_prints_its_table() -> 
         "4000",
     ]
 
-    done = _benchmark("--servers", "ours", "--replayed", "2000", "--markdown", *sizes)
+    done = run_benchmark("api", "--servers", "ours", "--replayed", "2000", "--markdown", *sizes)
 
     assert done.returncode == 0, done.stderr[-3000:]
     rows = [line.split(" |")[0].strip("| ") for line in done.stdout.splitlines() if line.startswith("| ")]
@@ -37,18 +32,7 @@ def test_every_part_of_the_benchmark_measures_our_api_and_prints_its_table() -> 
 
 
 def test_an_unknown_server_is_refused_with_the_names_that_there_are() -> None:
-    done = _benchmark("--servers", "theirs")
+    done = run_benchmark("api", "--servers", "theirs")
 
     assert done.returncode == 2
     assert "'theirs' is none of ours, langgraph, aegra" in done.stderr
-
-
-def _benchmark(*options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.api", *options],
-        cwd=_ROOT,
-        env={**os.environ, "PYTHONPATH": str(_ROOT / "tests")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
